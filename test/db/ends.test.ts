@@ -10,18 +10,8 @@ import { showTask } from '../../src/core/db/tasks/show-task.ts';
 import { RESULT_BYTES, resultOutcome } from '../../src/core/domain/attempt/handler-result.ts';
 import type { Outcome } from '../../src/core/domain/attempt/outcome.ts';
 import { type ClaimOptions, claims } from '../helpers/claims.ts';
-import {
-  addDevice,
-  addTask,
-  attemptRow,
-  attemptsOf,
-  it,
-  names,
-  session,
-  setAttempt,
-  taskRow,
-  useDatabase,
-} from '../helpers/here.ts';
+import { it, names, session, useDatabase } from '../helpers/database-here.ts';
+import { addDevice, addTask, attemptRow, attemptsOf, setAttempt, taskRow } from '../helpers/rows-here.ts';
 
 useDatabase();
 const device = { device_id: 'd1', instance_token: randomBytes(16) };

@@ -15,8 +15,9 @@ import { readLease } from '../../src/core/db/leader/read-lease.ts';
 import { cutIdleSession } from '../../src/core/db/server/cut-session.ts';
 import { claimableTask, claimableTasksStatement } from '../../src/core/db/tasks/claimable-tasks.ts';
 import { claimRank, laneKey } from '../../src/core/domain/lane.ts';
+import { db, it, names, session, useDatabase } from '../helpers/database-here.ts';
 import { insertLeader } from '../helpers/factories.ts';
-import { addAttempt, addDeferred, addDevice, addTask, db, it, names, session, useDatabase } from '../helpers/here.ts';
+import { addAttempt, addDeferred, addDevice, addTask } from '../helpers/rows-here.ts';
 import { statementRuns } from '../helpers/running-statement.ts';
 
 useDatabase();

@@ -1,9 +1,10 @@
 import { describe, expect } from 'vitest';
-import { failedAttempts, taskAttempts } from '../../src/core/db/logs/logged-attempts.ts';
+import { taskAttempts } from '../../src/core/db/logs/logged-attempts.ts';
 import { attemptLog, BATCH_PIECES, deviceLog, deviceLogStart } from '../../src/core/db/logs/read-log.ts';
 import { type LogPiece, writeLog } from '../../src/core/db/logs/write-log.ts';
 import { writtenLog } from '../../src/core/db/logs/written-log.ts';
-import { addAttempt, addDevice, addTask, it, names, session, useDatabase } from '../helpers/here.ts';
+import { it, names, session, useDatabase } from '../helpers/database-here.ts';
+import { addTask } from '../helpers/rows-here.ts';
 
 useDatabase();
 
@@ -44,14 +45,6 @@ describe('the run log of an attempt', () => {
 });
 
 describe('the run logs of a device', () => {
-  it('are read in the order in which they were written', async () => {
-    await writeLog(session, names, [piece(1), piece(0, { attempt: 2 }), piece(0, { device_id: 'b' })]);
-    const found = await deviceLog(session, names, 'a', 0);
-    expect(found.map((one) => one.attempt)).toEqual([1, 2]);
-    expect(await deviceLog(session, names, 'a', found[0]!.id)).toHaveLength(1);
-    expect(await deviceLog(session, names, 'c', 0)).toEqual([]);
-  });
-
   it('begin with what was written within the time, and after everything when nothing was', async () => {
     await writeLog(session, names, [piece(0)]);
     await session.write(`UPDATE ${names.log} SET written_at = UTC_TIMESTAMP(3) - INTERVAL 1 HOUR`);
@@ -79,25 +72,5 @@ describe('the attempts whose logs are read', () => {
     ]);
     expect((await taskAttempts(session, names, id, 4)).attempts).toEqual([]);
     await expect(taskAttempts(session, names, id + 1, 1)).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
-  });
-
-  it('are those that failed within the time, oldest first', async () => {
-    const device = await addDevice('a');
-    const task_id = await addTask({ status: 'failed', attempt: 4, task_type: 't' });
-    const ended = async (attempt: number, status: string, minutes: number) => {
-      const { assignment_id: id } = await addAttempt({ task_id, device, columns: { attempt, status } });
-      await session.write(
-        `UPDATE ${names.assignment} SET completed_at = UTC_TIMESTAMP(3) - INTERVAL ? MINUTE WHERE id = ?`,
-        [minutes, id],
-      );
-    };
-    await ended(1, 'failed', 90);
-    await ended(2, 'timeout', 20);
-    await ended(3, 'completed', 10);
-    await ended(4, 'lost', 30);
-    const found = await failedAttempts(session, names, 3600, 10);
-    expect(found).toMatchObject([4, 2].map((attempt) => ({ attempt, task_type: 't' })));
-    expect(found[0]!.ended_ms_ago).toBeGreaterThan(29 * 60_000);
-    expect((await failedAttempts(session, names, 3600, 1)).map((one) => one.attempt)).toEqual([2]);
   });
 });

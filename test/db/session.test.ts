@@ -2,7 +2,7 @@ import mysql from 'mysql2/promise';
 import { describe, expect } from 'vitest';
 import { isOverLimit } from '../../src/core/db/server/statement-limit.ts';
 import { Session } from '../../src/core/db/session.ts';
-import { db, it, useDatabase } from '../helpers/here.ts';
+import { db, it, useDatabase } from '../helpers/database-here.ts';
 import { MET } from '../helpers/hostile.ts';
 import { skipBecause } from '../helpers/skip.ts';
 

@@ -3,8 +3,8 @@ import { describe, expect } from 'vitest';
 import { DatabaseError, Overtaken } from '../../src/core/db/database-error.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { repeated, transaction } from '../../src/core/db/transaction.ts';
-import { insertTask } from '../helpers/factories.ts';
-import { addTask, db, it, names, session, useDatabase } from '../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../helpers/database-here.ts';
+import { addTask } from '../helpers/rows-here.ts';
 import { statementRuns } from '../helpers/running-statement.ts';
 
 useDatabase();
@@ -69,24 +69,6 @@ it('a transaction whose key another session has is undone and repeated, more oft
   expect(await retries()).toEqual([1, 0]);
   const never = transaction(session, () => Promise.reject(new Overtaken(duplicate)));
   await expect(never).rejects.toMatchObject({ code: 'E_TEMPORARY', retry: 'transaction' });
-});
-
-it('a transaction that is the victim of a deadlock (1213) is repeated as a whole', async () => {
-  await other.write('START TRANSACTION');
-  // Heavier, so that the server gives up the other one.
-  for (let n = 0; n < 20; n += 1) await insertTask(other, names);
-  await add(other, ids[1]);
-  let runs = 0;
-  let crossing: Promise<unknown> | undefined;
-  await transaction(session, async () => {
-    runs += 1;
-    await add(session, ids[0]);
-    crossing ??= add(other, ids[0]).then(() => other.write('ROLLBACK'));
-    await add(session, ids[1]);
-  });
-  await crossing;
-  expect(runs).toBe(2);
-  expect((await retries()).slice(0, 2)).toEqual([1, 1]);
 });
 
 it('finding F9: KILL QUERY of a statement that waits for a lock repeats the whole transaction', async () => {

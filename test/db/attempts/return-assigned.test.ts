@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
 import { returnAssigned, strandedTasks } from '../../../src/core/db/attempts/return-assigned.ts';
 import { transaction } from '../../../src/core/db/transaction.ts';
-import { addDevice, addTask, db, it, names, session, taskRow, useDatabase } from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addDevice, addTask, taskRow } from '../../helpers/rows-here.ts';
 
 useDatabase();
 it.beforeEach(async () => {

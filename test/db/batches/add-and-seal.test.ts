@@ -1,15 +1,16 @@
 // What is added to a batch, and until when.
 import { describe, expect } from 'vitest';
-import { batches, seal, showBatch } from '../../../src/core/batches/batches.ts';
+import { seal, showBatch } from '../../../src/core/batches/batches.ts';
 import { countBatch, countStatement } from '../../../src/core/db/batches/batch-counts.ts';
 import { readBatches } from '../../../src/core/db/batches/batch-rows.ts';
 import { unendedBatches, unendedStatement } from '../../../src/core/db/batches/unended-batches.ts';
 import { endBatches, lockOpenBatch, sealBatch } from '../../../src/core/db/batches/write-batch.ts';
 import type { IntoBatch } from '../../../src/core/domain/task/batch.ts';
 import { addTasks } from '../../../src/core/tasks/add-tasks.ts';
-import { addTask, db, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
 import { testContext } from '../../helpers/node.ts';
 import { Refusals } from '../../helpers/refusals.ts';
+import { addTask } from '../../helpers/rows-here.ts';
 import { costOf } from '../../helpers/statement-cost.ts';
 
 useDatabase();
@@ -32,26 +33,6 @@ const batchOf = async () =>
   );
 
 describe('tasks are added to a batch', () => {
-  it('that is made with them, and sealed unless it is to stay open', async () => {
-    const { batch_id: first } = await add(['a', 'b'], { name: 'nightly', open: false });
-    const { batch_id: second } = await add(['c'], { name: 'nightly', open: true });
-    expect(await batchOf()).toEqual({ a: first, b: first, c: second });
-    const page = await batches(context, { limit: 1 });
-    expect(page.batches).toMatchObject([{ batch_id: second, name: 'nightly', state: 'open', created_by: 'ada' }]);
-    const rest = await batches(context, { limit: 1, cursor: page.cursor! });
-    expect(rest).toMatchObject({ batches: [{ batch_id: first, state: 'sealed' }], cursor: null });
-  });
-
-  it('that is open, and not to one that is sealed or is not there', async () => {
-    const batch_id = await open();
-    await add(['a'], { batch_id });
-    await seal(context, batch_id);
-    await expect(add(['b'], { batch_id })).rejects.toMatchObject({ code: 'E_CONFLICT', data: { batch_id } });
-    await expect(add(['b'], { batch_id: batch_id + 1 })).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
-    await expect(seal(context, batch_id + 1)).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
-    expect(await batchOf()).toEqual({ a: batch_id });
-  });
-
   it('and one that is there already stays in its own batch, or in none', async () => {
     const first = await open();
     await add(['a'], { batch_id: first });

@@ -9,19 +9,8 @@ import { transaction } from '../../../src/core/db/transaction.ts';
 import { BlockedClaims } from '../../../src/core/node/blocked-claims.ts';
 import type { Identity } from '../../../src/core/node/device-identity.ts';
 import { PulseBoard } from '../../../src/core/node/pulse-board.ts';
-import {
-  addAttempt,
-  addDeferred,
-  addWorker,
-  attemptsOf,
-  db,
-  holding,
-  it,
-  names,
-  session,
-  taskRow,
-  useDatabase,
-} from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addAttempt, addDeferred, addWorker, attemptsOf, holding, taskRow } from '../../helpers/rows-here.ts';
 
 useDatabase();
 const instance = randomBytes(16);
@@ -109,13 +98,6 @@ describe('one look while the main thread is silent', () => {
     expect(await free(101)).toEqual({ released: 1, materialized: 0 });
     expect(await attemptsOf(neighbour)).toMatchObject([RELEASED]);
     expect(await taskRow(neighbour)).toMatchObject({ status: 'pending', retry: 0, claim_token: null });
-  });
-
-  it('obeys a revoke that came before', async () => {
-    const id = await full('assigned', { revoke_outcome: 'cancelled', revoked_at: '2026-01-01 00:00:00' });
-    await hostages().free();
-    expect(await attemptsOf(id)).toMatchObject([{ status: 'cancelled', cause: 'revoked' }]);
-    expect(await taskRow(id)).toMatchObject({ status: 'cancelled' });
   });
 
   it('returns nothing when it cannot know what has begun, or when the main thread is back', async () => {

@@ -4,7 +4,8 @@ import type { LaneSource } from '../../../src/core/db/claim/claim-source.ts';
 import { lockDue, readFrontier } from '../../../src/core/db/claim/statements.ts';
 import { dueStatement } from '../../../src/core/db/lanes/due-work.ts';
 import { laneKey } from '../../../src/core/domain/lane.ts';
-import { it, names, session, setTask, useDatabase } from '../../helpers/here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { setTask } from '../../helpers/rows-here.ts';
 import { costOf, manyRows, planOf } from '../../helpers/statement-cost.ts';
 
 useDatabase();

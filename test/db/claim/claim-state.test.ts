@@ -3,7 +3,7 @@
 import { expect } from 'vitest';
 import { stateIs } from '../../../src/core/db/claim-state.ts';
 import { TASK_STATUSES } from '../../../src/core/domain/task/task.ts';
-import { it, names, session, useDatabase } from '../../helpers/here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
 
 useDatabase();
 const inOrder = (columns: string) =>

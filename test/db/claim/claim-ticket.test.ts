@@ -5,7 +5,8 @@ import { RETURN_TICKET, TICKETS, takeTicket } from '../../../src/core/db/claim/s
 import type { Session } from '../../../src/core/db/session.ts';
 import { laneKey } from '../../../src/core/domain/lane.ts';
 import { claims } from '../../helpers/claims.ts';
-import { addDevice, addTask, db, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addDevice, addTask } from '../../helpers/rows-here.ts';
 
 useDatabase();
 const PAIR = { lane: laneKey('t', null), claim_rank: 5 };

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect } from 'vitest';
 import { type DeferredClaimRef, strayClaims } from '../../../src/core/db/attempts/deferred-claims.ts';
-import { endDeferredClaims, materializeForWorker } from '../../../src/core/db/attempts/end-deferred-claims.ts';
+import { endDeferredClaims } from '../../../src/core/db/attempts/end-deferred-claims.ts';
 import { materializeOwnClaims } from '../../../src/core/db/attempts/materialize-attempts.ts';
 import { countOpen } from '../../../src/core/db/devices/set-operator-state.ts';
 import { cancelTask } from '../../../src/core/db/tasks/cancel-task.ts';
@@ -10,20 +10,9 @@ import { reassignTask } from '../../../src/core/db/tasks/reassign-task.ts';
 import { showTask } from '../../../src/core/db/tasks/show-task.ts';
 import { transaction } from '../../../src/core/db/transaction.ts';
 import type { Outcome } from '../../../src/core/domain/attempt/outcome.ts';
-import { closeEarlierInstances } from '../../../src/core/worker/earlier-instances.ts';
 import { claims } from '../../helpers/claims.ts';
-import {
-  addDevice,
-  addTask,
-  attemptsOf,
-  holding,
-  it,
-  names,
-  session,
-  setTask,
-  taskRow,
-  useDatabase,
-} from '../../helpers/here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addDevice, addTask, attemptsOf, holding, setTask, taskRow } from '../../helpers/rows-here.ts';
 
 useDatabase();
 const device = { device_id: 'd1', instance_token: randomBytes(16) };
@@ -78,13 +67,6 @@ describe('a deferred claim', () => {
     expect(await attemptsOf(id)).toMatchObject([{ status: 'completed' }]);
   });
 
-  it('that somebody has recorded meanwhile is ended by its worker all the same', async () => {
-    const { one, id, ref } = await claimOne();
-    await transaction(session, () => materializeForWorker(session, names, [ref]));
-    expect(await finish([one, done])).toEqual(['accepted']);
-    expect(await attemptsOf(id)).toMatchObject([{ status: 'completed', cause: null }]);
-  });
-
   it('that an operator cancels gets its row, revoked, and its worker ends it as cancelled', async () => {
     const { one, id } = await claimOne();
     expect(await cancelTask(session, names, id)).toMatchObject({ revoking: true, device_id: 'd1' });
@@ -125,15 +107,6 @@ describe('a deferred claim whose worker is gone', () => {
     expect(await taskRow(id)).toMatchObject(open);
     const lost = { status: 'lost', cause: 'device_dead', device_id: 'd1', completed_at: expect.anything() };
     expect(await attemptsOf(id)).toMatchObject([lost]);
-  });
-
-  it('is closed by the next process of the same device id', async () => {
-    const { id } = await claimOne();
-    const next = { deviceId: 'd1', instanceToken: randomBytes(16) };
-    const ends = { max_retry_count: 3, retry_backoff: { initial: 1, max: 1, jitter: 0 }, lost_backoff: [0, 60, 300] };
-    expect(await closeEarlierInstances(session, names, next, ends)).toBe(1);
-    expect(await attemptsOf(id)).toMatchObject([{ status: 'lost', cause: 'superseded' }]);
-    expect(await taskRow(id)).toMatchObject({ status: 'pending' });
   });
 });
 

@@ -3,19 +3,8 @@ import { describe, expect } from 'vitest';
 import { flushStarts } from '../../../src/core/db/attempts/flush-starts.ts';
 import type { Outcome } from '../../../src/core/domain/attempt/outcome.ts';
 import { type ClaimOptions, claims } from '../../helpers/claims.ts';
-import {
-  addDevice,
-  addTask,
-  attemptsOf,
-  db,
-  it,
-  names,
-  session,
-  setAttempt,
-  setTask,
-  taskRow,
-  useDatabase,
-} from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addDevice, addTask, attemptsOf, setAttempt, setTask, taskRow } from '../../helpers/rows-here.ts';
 
 useDatabase();
 const device = { device_id: 'd1', instance_token: randomBytes(16) };
@@ -86,20 +75,6 @@ describe('claiming', () => {
 });
 
 describe('finishing', () => {
-  it('completes several attempts and claims the next in the same transaction', async () => {
-    for (let n = 0; n < 3; n += 1) await addTask();
-    const [one, other] = await claim({ limit: 2 });
-    const ends = [one!, other!].map((each): [typeof each, Outcome] => [each, done]);
-    const next = await worker().turn(ends, { limit: 2 });
-    expect(next.reconciled.map(({ kind }) => kind)).toEqual(['accepted', 'accepted']);
-    expect(next.claimed).toHaveLength(1);
-    const ended = { status: 'done', claim_token: null, finished_at: expect.any(String) };
-    expect(await taskRow(one!.id)).toMatchObject(ended);
-    const [attempt] = await attemptsOf(one!.id);
-    expect(attempt).toMatchObject({ status: 'completed', result: expect.stringMatching(/^\{"rows": ?1\}$/) });
-    expect(attempt!.started_at <= attempt!.completed_at).toBe(true);
-  });
-
   it('B6 sends a failed attempt back to pending with its delay, until the budget is spent: one row for each', async () => {
     const id = await addTask({ max_retry_count: 1 });
     await finish([await claimOne(), failed]);
@@ -149,16 +124,6 @@ describe('finishing', () => {
     expect(await taskRow(first)).toMatchObject({ status: 'cancelled' });
     expect(await attemptsOf(first)).toMatchObject([{ status: 'cancelled', cause: 'revoked' }]);
     expect(await taskRow(second)).toMatchObject({ status: 'done' });
-  });
-
-  it('writes nothing when inserting the follow-up tasks fails', async () => {
-    const id = await addTask();
-    const one = await claimOne();
-    const outcome: Outcome = { kind: 'done', result: null, enqueue: [{ task_type: 'next' }] };
-    const enqueue = () => Promise.reject(new Error('refused'));
-    const turn = worker().turn([[one, outcome]], { from: OWN }, { claim: undefined, enqueue });
-    await expect(turn).rejects.toThrow('refused');
-    expect(await taskRow(id)).toMatchObject({ status: 'running' });
   });
 });
 

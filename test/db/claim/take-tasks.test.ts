@@ -4,7 +4,8 @@ import type { ClaimedTask } from '../../../src/core/db/claim/claimed-task.ts';
 import { countDue } from '../../../src/core/db/claim/statements.ts';
 import { type ClaimRequest, firstRead, takeTasks } from '../../../src/core/db/claim/take-tasks.ts';
 import { claimRank, laneKey } from '../../../src/core/domain/lane.ts';
-import { addTask, db, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addTask } from '../../helpers/rows-here.ts';
 import { planOf } from '../../helpers/statement-cost.ts';
 
 useDatabase();

@@ -1,7 +1,8 @@
 import { afterEach, expect } from 'vitest';
 import { readTextWidths } from '../../../src/core/db/claim/text-widths.ts';
 import { fitText, type TextWidth } from '../../../src/core/domain/text/fit-text.ts';
-import { addTask, it, names, session, setTask, taskRow, useDatabase } from '../../helpers/here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addTask, setTask, taskRow } from '../../helpers/rows-here.ts';
 
 useDatabase();
 afterEach(() => session.write(`ALTER TABLE ${names.task} MODIFY last_error TEXT NULL`));

@@ -3,8 +3,9 @@ import { heartbeatCoverage } from '../../../src/core/db/devices/heartbeat-covera
 import { markDeviceDead } from '../../../src/core/db/devices/mark-device-dead.ts';
 import { silentDevices } from '../../../src/core/db/devices/silent-devices.ts';
 import { unlockedDevices } from '../../../src/core/db/devices/unlocked-devices.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
 import type { DeviceOptions, DeviceRow } from '../../helpers/factories.ts';
-import { addDevice, db, deviceRow, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { addDevice, deviceRow } from '../../helpers/rows-here.ts';
 import { until } from '../../helpers/wait.ts';
 
 useDatabase();

@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
 import { readFigures, recentRates, writeFigures } from '../../../src/core/db/devices/device-figures.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
 import type { DeviceRow } from '../../helpers/factories.ts';
-import { addAttempt, addDevice, deviceRow, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { addAttempt, addDevice, deviceRow } from '../../helpers/rows-here.ts';
 
 useDatabase();
 let device: DeviceRow;

@@ -1,12 +1,12 @@
 // What a device says of itself: that it is there, that it lives, that it goes. Each is bound to the instance that says it.
 import { randomBytes } from 'node:crypto';
 import { describe, expect } from 'vitest';
-import { deviceOwner } from '../../../src/core/db/devices/device-owner.ts';
 import { type Beat, heartbeatDevice, historyStatement } from '../../../src/core/db/devices/heartbeat-device.ts';
 import { registerDevice, retakeDevice } from '../../../src/core/db/devices/register-device.ts';
 import { lockHolder, lockName } from '../../../src/core/db/devices/session-lock.ts';
 import { signOffDevice } from '../../../src/core/db/devices/sign-off-device.ts';
-import { addDevice, db, deviceRow, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addDevice, deviceRow } from '../../helpers/rows-here.ts';
 
 useDatabase();
 const mine = randomBytes(16);
@@ -34,12 +34,6 @@ describe('a heartbeat', () => {
       expect(await silence()).toBeLessThan(30);
       await session.write(`UPDATE ${names.device} SET last_heartbeat = last_heartbeat - INTERVAL 90 SECOND`);
     }
-  });
-
-  it('brings a device back that was declared dead, and leaves what its operator said', async () => {
-    await owned({ status: 'offline', operator_state: 'paused' });
-    expect(await beat({ status: 'busy', active_tasks: 5 })).toBe(true);
-    expect(await device()).toMatchObject({ status: 'busy', operator_state: 'paused', current_tasks: 5 });
   });
 
   it('of an instance that no longer owns the id, or of no device, changes nothing and says so', async () => {
@@ -123,19 +117,6 @@ describe('the lock of a device', () => {
     expect(row).toMatchObject({ status: 'busy', lock_server: session.facts.serverName });
     expect(String(row?.lock_taken_at) > '2020-01-02').toBe(true);
     expect(await silence()).toBeLessThan(30);
-  });
-
-  it('is known to be held by this very connection, or not', async () => {
-    const { lock_name } = await owned();
-    const owner = (on = session, id = 'w') => deviceOwner(on, names, id, lock_name);
-    const instance = mine.toString('hex').toUpperCase();
-    expect(await owner()).toEqual({ locked: false, instance });
-    const holder = await db.session();
-    await holder.rows('SELECT GET_LOCK(?, 0)', [lock_name]);
-    expect(await owner()).toEqual({ locked: false, instance });
-    expect(await owner(holder)).toEqual({ locked: true, instance });
-    await session.write(`UPDATE ${names.device} SET instance_token = NULL`);
-    expect([(await owner()).instance, (await owner(session, 'nobody')).instance]).toEqual(['', undefined]);
   });
 });
 

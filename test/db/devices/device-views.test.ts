@@ -2,7 +2,8 @@ import { expect } from 'vitest';
 import { deviceViews, deviceViewsStatement } from '../../../src/core/db/devices/device-views.ts';
 import { heartbeatDevice } from '../../../src/core/db/devices/heartbeat-device.ts';
 import { ringTargetsStatement } from '../../../src/core/db/devices/ring-targets.ts';
-import { addAttempt, addDevice, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addAttempt, addDevice } from '../../helpers/rows-here.ts';
 import { costOf } from '../../helpers/statement-cost.ts';
 
 useDatabase();

@@ -3,8 +3,9 @@ import { findDeviceIds } from '../../../src/core/db/devices/find-device-ids.ts';
 import { registerByHand } from '../../../src/core/db/devices/register-by-hand.ts';
 import { removeDevice } from '../../../src/core/db/devices/remove-device.ts';
 import { lockName } from '../../../src/core/db/devices/session-lock.ts';
-import { countOpen, setOperatorState } from '../../../src/core/db/devices/set-operator-state.ts';
-import { addAttempt, addDevice, db, deviceRow, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { setOperatorState } from '../../../src/core/db/devices/set-operator-state.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addDevice, deviceRow } from '../../helpers/rows-here.ts';
 
 useDatabase();
 const lock = (id: string) => lockName(db.address.database, names.prefix, id);
@@ -21,14 +22,6 @@ it('setting the operator state changes that column alone', async () => {
 });
 
 describe('registering by hand', () => {
-  it('creates, then updates what is given; each may be repeated', async () => {
-    expect(await byHand('w', { port: 1 })).toBe('created');
-    expect(await byHand('w', { port: 2, capabilities: { a: true } })).toBe('updated');
-    expect(await byHand('w')).toBe('updated');
-    const row = { port: 2, status: 'offline', last_heartbeat: null, lock_name: lock('w') };
-    expect(await deviceRow('w')).toMatchObject(row);
-  });
-
   it('writes nothing over a live device: fresh heartbeat, or a held lock; one that is silent is the leader’s', async () => {
     await addDevice('fresh');
     await addDevice('held', { silent_s: 900, columns: { status: 'offline' } });
@@ -59,19 +52,6 @@ describe('registering by hand', () => {
 
 describe('removing a device', () => {
   const remove = (id: string, force = false) => removeDevice(session, names, id, { force, heartbeatTimeoutS: 60 });
-
-  it('deletes what neither lives nor holds anything, and the rest by force; attempts stay for the leader', async () => {
-    await addDevice('gone', { columns: { status: 'offline' } });
-    expect(await remove('gone')).toMatchObject({ removed: true, alive: false, open_attempts: 0 });
-    expect(await remove('gone')).toBeUndefined();
-    const device = await addDevice('w');
-    await addAttempt({ device });
-    await addAttempt({ device, columns: { status: 'lost' } });
-    expect(await remove('w')).toMatchObject({ removed: false, alive: true, open_attempts: 1 });
-    expect(await deviceRow('w')).toBeDefined();
-    expect(await remove('w', true)).toMatchObject({ removed: true, open_attempts: 1 });
-    expect([await countOpen(session, names, 'w'), await countOpen(session, names, 'x')]).toEqual([1, 0]);
-  });
 
   it('that a foreign key holds is reported, and stays', async () => {
     await addDevice('w', { columns: { status: 'offline' } });

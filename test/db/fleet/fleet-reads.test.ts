@@ -3,10 +3,9 @@ import { expect } from 'vitest';
 import { deviceMap, deviceMapStatement } from '../../../src/core/db/fleet/device-map.ts';
 import { devicePage, devicePageStatement } from '../../../src/core/db/fleet/device-page.ts';
 import { heartbeatHistory, historyStatement } from '../../../src/core/db/fleet/heartbeat-history.ts';
-import { LANE_COUNTED, laneFigures } from '../../../src/core/db/fleet/lane-figures.ts';
 import { overviewCounts, overviewRows } from '../../../src/core/db/fleet/overview.ts';
-import { laneKey } from '../../../src/core/domain/lane.ts';
-import { addAttempt, addDevice, addTask, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addAttempt, addDevice, addTask } from '../../helpers/rows-here.ts';
 import { costOf, manyRows, planOf } from '../../helpers/statement-cost.ts';
 
 useDatabase();
@@ -36,14 +35,6 @@ it('of 1,000 devices a page and the map read each once, in order, and of its att
   expect((await deviceMap(session, names, 60)).devices[7]).toMatchObject(shown);
 });
 
-it('a device is silent on the map after the time of the fleet, or if it was never heard of', async () => {
-  await addDevice('a', { silent_s: 50 });
-  await addDevice('b', { silent_s: 70, columns: { over_limits: '[]' } });
-  await addDevice('c', { columns: { last_heartbeat: null, stuck: '{"a":1}' } });
-  const { devices } = await deviceMap(session, names, 60);
-  expect(devices.map((one) => `${one.device_id}${one.silent}`)).toEqual(['a0', 'b1', 'c1']);
-});
-
 it('the history of a device has its newest heartbeats of a day, oldest first', async () => {
   const beats = Array.from({ length: 30 }, (_, n) => `('${n % 3 === 0 ? 'a' : 'b'}', ${n})`);
   await session.write(`INSERT INTO ${names.heartbeat} (device_id, cpu_usage) VALUES ${beats.join(', ')}`);
@@ -55,15 +46,6 @@ it('the history of a device has its newest heartbeats of a day, oldest first', a
     `UPDATE ${names.heartbeat} SET heartbeat_time = UTC_TIMESTAMP(3) - INTERVAL 25 HOUR WHERE cpu_usage > 20`,
   );
   expect(await history('a', 3)).toEqual([12, 15, 18]);
-});
-
-it('lanes are counted up to a bound, each rank by itself', async () => {
-  await session.write(`INSERT INTO ${names.task} (task_type) SELECT 't' FROM ${manyRows(LANE_COUNTED + 2)}`);
-  await addTask({ task_type: 't', priority: 9 });
-  await addTask({ task_type: 't', priority: 9, status: 'done' });
-  const ranks = [5, 1, 2].map((claim_rank) => ({ lane: laneKey('t', null), claim_rank }));
-  expect((await laneFigures(session, names, ranks)).pending).toEqual([LANE_COUNTED + 1, 1, 0]);
-  expect((await laneFigures(session, names, [])).pending).toEqual([]);
 });
 
 it('the figures of the fleet count over indexes alone where no time is compared', async () => {

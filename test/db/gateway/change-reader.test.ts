@@ -3,8 +3,9 @@ import { describe, expect } from 'vitest';
 import { writeSettings } from '../../../src/core/db/settings/write-settings.ts';
 import { cancelTask } from '../../../src/core/db/tasks/cancel-task.ts';
 import { ChangeReader, MOST_TOLD } from '../../../src/core/gateway/changes/change-reader.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
 import { insertLeader } from '../../helpers/factories.ts';
-import { addDevice, addRunning, addTask, db, it, names, session, setTask, useDatabase } from '../../helpers/here.ts';
+import { addDevice, addRunning, addTask, setTask } from '../../helpers/rows-here.ts';
 
 useDatabase();
 

@@ -8,8 +8,8 @@ import { endLeases } from '../../../src/core/db/gateway/end-leases.ts';
 import { registerBehindGateway } from '../../../src/core/db/gateway/register-behind-gateway.ts';
 import type { RemoteRegistration } from '../../../src/core/db/gateway/remote-registration.ts';
 import { renewLeases } from '../../../src/core/db/gateway/renew-leases.ts';
-import { signOffBehindGateway } from '../../../src/core/db/gateway/sign-off.ts';
-import { addDevice, db, deviceRow, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addDevice, deviceRow } from '../../helpers/rows-here.ts';
 
 useDatabase();
 const REMOTE: RemoteRegistration = {
@@ -54,16 +54,6 @@ describe('registering behind a gateway', () => {
     expect(await register()).toEqual({ kind: 'running' });
     await change({ last_heartbeat: '2020-01-01' });
     expect(await register()).toMatchObject({ kind: 'taken' });
-  });
-
-  it('a plain client keeps the instance that it was given, also after its lease', async () => {
-    await register({}, PLAIN);
-    const { instance_token } = await row();
-    for (let n = 0; n < 2; n += 1) {
-      const again = await register({ instance_token: fresh() }, PLAIN);
-      expect(again).toMatchObject({ kind: 'taken', same: true, instance_token });
-      await expire();
-    }
   });
 });
 
@@ -116,13 +106,5 @@ describe('a lease', () => {
     expect((await silentDevices(session, names, 60)).silent).toMatchObject([{ device_id: 'r1' }]);
     expect(await markDeviceDead(session, names, { ...seen, instance_token: fresh() }, 'lock')).toBe(false);
     expect(await markDeviceDead(session, names, seen, 'lock')).toBe(true);
-  });
-
-  it('ends with a sign-off, of the instance that has it', async () => {
-    await register();
-    expect(await signOffBehindGateway(session, names, 'r1', fresh())).toBe(false);
-    expect(await signOffBehindGateway(session, names, 'r1', own.instance_token)).toBe(true);
-    expect(await row()).toMatchObject({ status: 'offline' });
-    expect(await register({ instance_token: fresh() })).toMatchObject({ kind: 'taken' });
   });
 });

@@ -8,8 +8,9 @@ import type { Outcome } from '../../../src/core/domain/attempt/outcome.ts';
 import type { Finish } from '../../../src/core/domain/attempt/reconcile.ts';
 import { laneKey } from '../../../src/core/domain/lane.ts';
 import { claims } from '../../helpers/claims.ts';
-import { addDevice, addTask, holding, it, names, session, setTask, taskRow, useDatabase } from '../../helpers/here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
 import { Refusals } from '../../helpers/refusals.ts';
+import { addDevice, addTask, setTask, taskRow } from '../../helpers/rows-here.ts';
 
 useDatabase();
 
@@ -66,13 +67,6 @@ describe('a claim for several devices', () => {
     );
     expect(permissions).toEqual(['superseded', 'paused', 'open', 'missing', 'open']);
     expect(idsOf(claimed)).toEqual([[], [], [a], [], [b]]);
-  });
-
-  it('leaves what is more than they asked for, and what another session has locked', async () => {
-    const [a, b, c] = await tasks(3);
-    await holding(names.task, a!);
-    expect(idsOf((await claim([await device('d1')], 3, true)).claimed)).toEqual([[b]]);
-    expect((await taskRow(c!)).status).toBe('pending');
   });
 
   it('writes nothing when the server refuses one of the rows, and keeps no ticket', async () => {

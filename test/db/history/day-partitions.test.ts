@@ -1,7 +1,7 @@
 import { afterEach, expect } from 'vitest';
 import { dayPartitions, HEARTBEATS, repartition } from '../../../src/core/db/history/day-partitions.ts';
 import { planPartitions } from '../../../src/core/domain/day-partitions.ts';
-import { db, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
 
 useDatabase();
 const onePartition = () =>

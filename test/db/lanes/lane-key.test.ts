@@ -4,7 +4,8 @@ import { insertTasks } from '../../../src/core/db/tasks/insert-tasks.ts';
 import { spellJsonStatement } from '../../../src/core/db/tasks/spell-json.ts';
 import { requirementsText } from '../../../src/core/db/tasks/task-values.ts';
 import { claimRank, laneKey } from '../../../src/core/domain/lane.ts';
-import { it, names, session, taskRow, useDatabase } from '../../helpers/here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { taskRow } from '../../helpers/rows-here.ts';
 
 useDatabase();
 

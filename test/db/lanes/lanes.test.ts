@@ -3,7 +3,8 @@ import { discoverLanes, type LaneHead } from '../../../src/core/db/lanes/discove
 import { publishLanes } from '../../../src/core/db/lanes/publish-lanes.ts';
 import { seekStatement } from '../../../src/core/db/lanes/skip-lanes.ts';
 import { requirementsOf } from '../../../src/core/domain/task/requirements.ts';
-import { addTask, it, names, session, setTask, useDatabase } from '../../helpers/here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addTask, setTask } from '../../helpers/rows-here.ts';
 import { planOf } from '../../helpers/statement-cost.ts';
 
 useDatabase();
@@ -110,13 +111,6 @@ describe('discoverLanes with known lanes and ranks finds what it finds without a
     expect(await trips(without(5, 3))).toBe(5);
     await empty(...known);
     expect(await trips(known)).toBe(2);
-  });
-
-  it('a head that changed is the one that is there now', async () => {
-    const { task_type, claim_rank } = known[6]!;
-    const id = await addTask({ task_type, priority: 10 - claim_rank, next_run_at: PAST });
-    expect(await trips(known)).toBe(1);
-    expect((await discoverLanes(session, names, known))[6]).toMatchObject({ id, due_at: PAST });
   });
 
   it('more are known than may be given; some never were, or are in no order: that costs round trips alone', async () => {

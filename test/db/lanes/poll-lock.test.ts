@@ -4,7 +4,8 @@ import type { Session } from '../../../src/core/db/session.ts';
 import { PollPause } from '../../../src/core/runtime/poll-pause.ts';
 import { LaneCatalog } from '../../../src/core/worker/claim/lane-catalog.ts';
 import { Poller } from '../../../src/core/worker/claim/poller.ts';
-import { addTask, db, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addTask } from '../../helpers/rows-here.ts';
 
 useDatabase();
 let other: Session;

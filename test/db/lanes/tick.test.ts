@@ -4,8 +4,9 @@ import { tick } from '../../../src/core/db/lanes/tick.ts';
 import type { TickAsk } from '../../../src/core/db/lanes/tick-statement.ts';
 import { readLease } from '../../../src/core/db/leader/read-lease.ts';
 import { claimRank, laneKey } from '../../../src/core/domain/lane.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
 import { type DeviceRow, insertLeader } from '../../helpers/factories.ts';
-import { addAttempt, addDevice, addTask, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { addAttempt, addDevice, addTask } from '../../helpers/rows-here.ts';
 
 useDatabase();
 let own: DeviceRow;

@@ -78,17 +78,6 @@ describe('finding F8: a generated column has a value for every extreme, and the 
     if (nullable) await check((typed) => `'t', 'u', NULL, ${typed}`);
   });
 
-  it('rows with such dates that are there already do not keep a table from being adopted', async () => {
-    const rows = MOMENTS.map(([typed]) => `('t', 'u', ${typed}, ${typed})`).join(', ');
-    const insert = `INSERT INTO af_crawl_tasks (task_type, username, next_run_at, created_at) VALUES ${rows}`;
-    await made([T1, times('DATETIME(6)'), insert]);
-    const [row] = await db.admin.rows(
-      `SELECT COUNT(*) AS n FROM af_crawl_tasks FORCE INDEX (afd_claim)
-       WHERE status = 'pending' AND due_at >= '1970-01-01 00:00:00'`,
-    );
-    expect(row?.n).toBe(MOMENTS.length);
-  });
-
   it.each([
     ['TINYINT', [-128, 0, 1, 10, 127]],
     ['INT UNSIGNED', [0, 11, 4294967295]],

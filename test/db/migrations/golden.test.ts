@@ -2,7 +2,6 @@
 //   npx vitest run test/db/migrations/golden.test.ts -u
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { GENERATED_COLUMNS, PLAIN_COLUMNS } from '../../../src/core/db/migrate/adoption/task-columns.ts';
 import { migrateUp } from '../../../src/core/db/migrate/migrator.ts';
 import { type OldDatabase, oldDatabase, T1 } from './old-table.ts';
 
@@ -88,13 +87,5 @@ describe('the schema', () => {
     await expect(await schema(['af_crawl_tasks', 'af_task_assignment'])).toMatchFileSnapshot(
       golden('schema-adopted-t1.sql'),
     );
-  });
-
-  it('has in a fresh task table the columns that an adoption adds, and no other', async () => {
-    db = await oldDatabase([], { task: 'af_crawl_task' });
-    await migrateUp(db.address, db.names);
-    const columns = (await db.admin.rows('SHOW COLUMNS FROM af_crawl_task')).map((row) => row.Field);
-    const known = [...PLAIN_COLUMNS, ...GENERATED_COLUMNS].map(({ name }) => name);
-    expect(columns.filter((name) => name !== 'id' && name !== 'status')).toEqual(known);
   });
 });

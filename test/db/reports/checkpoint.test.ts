@@ -4,17 +4,8 @@ import { deleteCheckpoint } from '../../../src/core/db/reports/delete-checkpoint
 import { readCheckpoints } from '../../../src/core/db/reports/read-checkpoints.ts';
 import { writeCheckpoint } from '../../../src/core/db/reports/write-checkpoint.ts';
 import { retryTask } from '../../../src/core/db/tasks/retry-task.ts';
-import {
-  addDeferred,
-  addRunning,
-  addWorker,
-  db,
-  it,
-  names,
-  session,
-  setTask,
-  useDatabase,
-} from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addDeferred, addRunning, addWorker, setTask } from '../../helpers/rows-here.ts';
 import { statementRuns } from '../../helpers/running-statement.ts';
 
 useDatabase();

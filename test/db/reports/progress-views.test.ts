@@ -3,7 +3,8 @@ import { showDevice } from '../../../src/core/db/devices/show-device.ts';
 import { runningProgress } from '../../../src/core/db/reports/running-progress.ts';
 import { listTasks } from '../../../src/core/db/tasks/list-tasks.ts';
 import { showTask } from '../../../src/core/db/tasks/show-task.ts';
-import { addRunning, addTask, addWorker, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addRunning, addTask, addWorker } from '../../helpers/rows-here.ts';
 
 useDatabase();
 

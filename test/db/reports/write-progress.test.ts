@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect } from 'vitest';
 import { type ProgressRow, writeProgress } from '../../../src/core/db/reports/write-progress.ts';
-import { addDeferred, addRunning, addWorker, holding, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addDeferred, addRunning, addWorker, holding } from '../../helpers/rows-here.ts';
 
 useDatabase();
 it.beforeEach(async () => {

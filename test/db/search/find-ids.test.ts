@@ -2,7 +2,8 @@
 import { expect } from 'vitest';
 import type { TaskSearch } from '../../../src/core/db/search/task-search.ts';
 import { findTaskIds } from '../../../src/core/search/find-ids.ts';
-import { addTask, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addTask } from '../../helpers/rows-here.ts';
 
 useDatabase();
 const page = (search: TaskSearch, before?: number, limit = 50) =>

@@ -13,7 +13,8 @@ import {
 import { readTasks, taskRowsStatement } from '../../../src/core/db/search/task-rows.ts';
 import type { TaskSearch } from '../../../src/core/db/search/task-search.ts';
 import { viewTask } from '../../../src/core/db/search/view-task.ts';
-import { addAttempt, addDevice, addRunning, addTask, db, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addAttempt, addDevice, addRunning, addTask } from '../../helpers/rows-here.ts';
 import { costOf, manyRows, planOf } from '../../helpers/statement-cost.ts';
 
 useDatabase();

@@ -6,7 +6,8 @@ import { partStatement } from '../../../src/core/db/export/export-part.ts';
 import { byStatus } from '../../../src/core/db/search/find-tasks.ts';
 import { countOwnStretch, endOfOwnStretch, inOwnStretch } from '../../../src/core/db/search/own-tasks.ts';
 import { findTaskIds } from '../../../src/core/search/find-ids.ts';
-import { addTask, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addTask } from '../../helpers/rows-here.ts';
 import { costOf, manyRows, planOf } from '../../helpers/statement-cost.ts';
 
 useDatabase();

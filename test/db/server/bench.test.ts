@@ -2,7 +2,8 @@ import { expect } from 'vitest';
 import { countEnded } from '../../../src/core/db/attempts/count-ended.ts';
 import { readDurability } from '../../../src/core/db/server/durability.ts';
 import { createSchema, dropSchema } from '../../../src/core/db/server/scratch-schema.ts';
-import { addAttempt, addDevice, addTask, db, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addAttempt, addDevice, addTask } from '../../helpers/rows-here.ts';
 
 useDatabase();
 

@@ -1,12 +1,13 @@
 // What a server says of itself to who asks for the writer, and sessions whose writer is found by somebody.
 import { describe, expect, onTestFinished, vi } from 'vitest';
 import type { DatabaseAddress, FoundWriter, WriterSource } from '../../../src/core/db/address.ts';
-import type { Session } from '../../../src/core/db/session.ts';
+import { Session } from '../../../src/core/db/session.ts';
 import { askMember } from '../../../src/core/db/writer/ask-member.ts';
 import { assumeIdentity } from '../../../src/core/node/device-identity.ts';
 import type { LivenessSettings } from '../../../src/core/node/liveness-messages.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
 import { freezable } from '../../helpers/freezable.ts';
-import { addDevice, db, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { addDevice } from '../../helpers/rows-here.ts';
 import { sessionOf } from '../../helpers/schema-of.ts';
 
 useDatabase();
@@ -100,7 +101,8 @@ describe('a session of several members', () => {
 
 it('a session of several members cannot be made without something that finds the writer', () => {
   const address = { ...db.address, members: [db.address, db.address] };
-  expect(() => sessionOf(address)).toThrow('Nothing finds the writer');
+  const options = { timeZone: '+00:00', idleTimeoutS: 60, deadlineMs: 1000, multiStatements: true };
+  expect(() => new Session({ address, ...options })).toThrow('Nothing finds the writer');
 });
 
 describe('a device id whose lock was taken on another server a moment ago', () => {

@@ -4,7 +4,7 @@ import { changeSettings } from '../../../src/core/db/settings/change-settings.ts
 import { readSettings } from '../../../src/core/db/settings/read-settings.ts';
 import { sharedKey } from '../../../src/core/db/settings/shared-key.ts';
 import { writeSettings } from '../../../src/core/db/settings/write-settings.ts';
-import { db, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
 
 useDatabase();
 const write = (values: Record<string, unknown>, existing: 'keep' | 'replace', by = 'anna@host') =>

@@ -1,18 +1,7 @@
 import { describe, expect } from 'vitest';
 import { cancelTask } from '../../../src/core/db/tasks/cancel-task.ts';
-import {
-  addRunning,
-  addTask,
-  attemptRow,
-  db,
-  it,
-  names,
-  session,
-  setAttempt,
-  setTask,
-  taskRow,
-  useDatabase,
-} from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addRunning, addTask, attemptRow, setAttempt, setTask, taskRow } from '../../helpers/rows-here.ts';
 import { statementRuns } from '../../helpers/running-statement.ts';
 
 useDatabase();

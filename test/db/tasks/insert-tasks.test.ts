@@ -5,7 +5,7 @@ import { isReturnRefused } from '../../../src/core/db/tasks/insert-singly.ts';
 import { insertTasks } from '../../../src/core/db/tasks/insert-tasks.ts';
 import { transaction } from '../../../src/core/db/transaction.ts';
 import type { NewTask } from '../../../src/core/domain/task/task.ts';
-import { db, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
 import { statementRuns } from '../../helpers/running-statement.ts';
 
 useDatabase();
@@ -50,12 +50,6 @@ describe('inserting tasks', () => {
     expect(late(ours)).toEqual(late(plain));
     for (const name of [...late(plain), 'id']) delete plain[name];
     expect(ours).toMatchObject({ ...plain, max_retry_count: 8 });
-  });
-
-  it('sends nothing when one of the tasks is not valid', async () => {
-    const refusal = { code: 'E_USAGE', data: { problems: [{ index: 1 }] } };
-    await expect(insert([keyed('a'), { task_type: 'x'.repeat(33) }])).rejects.toMatchObject(refusal);
-    expect(await all('id')).toEqual([]);
   });
 
   it('B7 tells the right id of each row, in input order, over several statements', async () => {
@@ -185,11 +179,4 @@ it.for([
   await insertTasks(one, names, [{ task_type: 'a', run_at }], fleet);
   const due = `SELECT CAST(next_run_at AS CHAR) AS next_run_at, due_at > NOW(3) AS later FROM ${names.task}`;
   expect(await one.rows(due)).toEqual([{ next_run_at, later }]);
-});
-
-it('lanes are the same whatever the order of the requirements, and none is like an empty list', async () => {
-  const needs = [{ a: true, b: { c: 1, d: 2 } }, { b: { d: 2, c: 1 }, a: true }, {}, null];
-  await insert(needs.map((required_capabilities) => ({ task_type: 'a', required_capabilities })));
-  const [one, same, none, unset] = (await all('HEX(lane) AS lane')).map((row) => row.lane);
-  expect([one === same, none === unset, one === none]).toEqual([true, true, false]);
 });

@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest';
 import { listTasks } from '../../../src/core/db/tasks/list-tasks.ts';
-import { addAttempt, addDevice, addRunning, addTask, db, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addAttempt, addDevice, addRunning, addTask } from '../../helpers/rows-here.ts';
 
 useDatabase();
 const list = (filter = {}) => listTasks(session, names, { limit: 50, ...filter });
@@ -26,28 +27,6 @@ describe('listing tasks', () => {
     expect(await ids({ device_id: 'worker-1', status: 'done' })).toEqual([]);
     const devices = (await list()).map((task) => task.device_id);
     expect(devices).toEqual(['worker-2', 'worker-1', null, null, null]);
-  });
-
-  it('speaks the words of the document', async () => {
-    const same = {
-      ...{ task_type: 'sync_apps', username: 'user@example.com', app_id: 'com.example.app', attempt: 4 },
-      ...{ start_date: '2024-01-01', end_date: '2024-01-02' },
-    };
-    await addTask({
-      ...same,
-      ...{ task_data: '{"a": [1, "x"]}', required_capabilities: '{"proxy_support": true}', retry: 2 },
-      ...{ next_run_at: '2024-05-01 08:00:00.250', finished_at: '2024-05-02 00:00:00' },
-    });
-    const [task] = await list();
-    expect(task).toMatchObject({
-      ...same,
-      ...{ status: 'pending', task_data: { a: [1, 'x'] }, required_capabilities: { proxy_support: true } },
-      ...{ priority: 5, retry_count: 2, max_retry_count: 3, lost_count: 0 },
-      ...{ dedupe_key: null, target_device_id: null, device_id: null },
-      ...{ next_run_at: '2024-05-01T08:00:00.250Z', finished_at: '2024-05-02T00:00:00.000Z' },
-    });
-    expect(task?.created_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-    expect(Object.keys(task ?? {})).not.toContain('retry');
   });
 
   it.for([

@@ -1,17 +1,8 @@
 import { describe, expect } from 'vitest';
 import { cancelTask } from '../../../src/core/db/tasks/cancel-task.ts';
 import { reassignTask } from '../../../src/core/db/tasks/reassign-task.ts';
-import {
-  addRunning,
-  addTask,
-  addWorker,
-  attemptRow,
-  it,
-  names,
-  session,
-  taskRow,
-  useDatabase,
-} from '../../helpers/here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addRunning, addTask, addWorker, attemptRow, taskRow } from '../../helpers/rows-here.ts';
 
 useDatabase();
 it.beforeEach(async () => {

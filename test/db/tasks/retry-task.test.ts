@@ -4,19 +4,8 @@ import { reassignTask } from '../../../src/core/db/tasks/reassign-task.ts';
 import { retryTask } from '../../../src/core/db/tasks/retry-task.ts';
 import { type RetryFilter, retryableTasks } from '../../../src/core/db/tasks/retry-tasks.ts';
 import { taskStates } from '../../../src/core/db/tasks/task-states.ts';
-import {
-  addRunning,
-  addTask,
-  attemptRow,
-  db,
-  it,
-  names,
-  session,
-  setAttempt,
-  setTask,
-  taskRow,
-  useDatabase,
-} from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addRunning, addTask, attemptRow, setAttempt, setTask, taskRow } from '../../helpers/rows-here.ts';
 
 useDatabase();
 const retry = (id: number, options = {}) => retryTask(session, names, id, options);

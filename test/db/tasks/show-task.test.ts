@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { showTask } from '../../../src/core/db/tasks/show-task.ts';
-import { addAttempt, addDevice, addRunning, addTask, db, it, names, session, useDatabase } from '../../helpers/here.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addAttempt, addDevice, addRunning, addTask } from '../../helpers/rows-here.ts';
 
 useDatabase();
 const show = (id: number) => showTask(session, names, id);
