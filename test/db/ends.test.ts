@@ -1,6 +1,6 @@
 // What the end of an attempt leaves on its task and in its row, whether the attempt had a row or not.
 import { randomBytes } from 'node:crypto';
-import { describe, expect } from 'vitest';
+import { expect } from 'vitest';
 import { claimedPayload } from '../../src/core/db/attempts/claimed-payload.ts';
 import { flushStarts } from '../../src/core/db/attempts/flush-starts.ts';
 import { recoverClaims } from '../../src/core/db/attempts/recover-claims.ts';
@@ -26,127 +26,122 @@ const done = (result: unknown): Outcome => ({ kind: 'done', result, enqueue: [] 
 const failed: Outcome = { kind: 'retry', error_message: 'boom', error_class: 'E' };
 const BOTH = ['record', 'defer'] as const;
 
-describe('a result', () => {
-  it.each(BOTH)('of two thousand letters comes back as it was, each with its own task (%s claims)', async (as) => {
+it.each(BOTH)(
+  'a result of two thousand letters comes back as it was, each with its own task (%s claims)',
+  async (as) => {
     const text = '数据 '.repeat(500).padEnd(2000, 'x');
     const ids = [await addTask(), await addTask()];
     const [one, other] = await claim({ as });
     await finish([one!, done({ text, n: 1 })], [other!, done({ text, n: 2 })]);
     const stored = await Promise.all(ids.map(async (id) => (await showTask(session, names, id)).result));
     expect(stored).toEqual([1, 2].map((n) => ({ text, n })));
-  });
+  },
+);
 
-  it.for(BOTH)('of 4 MB is stored whole, and one byte more is no result (%s claim)', async (as, { skip }) => {
-    const longest = 'x'.repeat(RESULT_BYTES - 2);
-    expect(RESULT_BYTES).toBe(4 * 1024 * 1024);
-    expect(resultOutcome(`${longest}x`, { now: 0 })).toMatchObject({ kind: 'retry', error_class: 'BadResult' });
-    skip(session.facts.maxAllowedPacket < 8e6, 'the server takes no row of that size');
-    const id = await addTask();
-    expect(await finish([await claimOne({ as }), resultOutcome(longest, { now: 0 })])).toEqual(['accepted']);
-    expect((await showTask(session, names, id)).result).toBe(longest);
-  });
+it.for(BOTH)('a result of 4 MB is stored whole, and one byte more is no result (%s claim)', async (as, { skip }) => {
+  const longest = 'x'.repeat(RESULT_BYTES - 2);
+  expect(RESULT_BYTES).toBe(4 * 1024 * 1024);
+  expect(resultOutcome(`${longest}x`, { now: 0 })).toMatchObject({ kind: 'retry', error_class: 'BadResult' });
+  skip(session.facts.maxAllowedPacket < 8e6, 'the server takes no row of that size');
+  const id = await addTask();
+  expect(await finish([await claimOne({ as }), resultOutcome(longest, { now: 0 })])).toEqual(['accepted']);
+  expect((await showTask(session, names, id)).result).toBe(longest);
 });
 
-describe('what an end leaves on its task and in the row of its attempt', () => {
-  const failure = { error_message: 'boom', error_class: 'E' };
-  const before = { retry: 1, lost_count: 2, last_error: 'earlier', next_run_at: '2020-01-01 00:00:00.000' };
-  const noDeath = { lost_count: 0, last_error: 'boom', claim_token: null, claimed_by: null };
-  const ENDS: Array<[string, Outcome, task: Record<string, unknown>, attempt: Record<string, unknown>]> = [
-    [
-      'done: no error and no death is remembered, the tries that were spent are',
-      done(null),
-      { status: 'done', retry: 1, lost_count: 0, last_error: null },
-      { status: 'completed' },
-    ],
-    [
-      'failed: its own error, and no death is remembered',
-      failed,
-      { ...noDeath, status: 'pending', retry: 2 },
-      { ...failure, status: 'failed', cause: null, result: null },
-    ],
-    [
-      'failed for good',
-      { ...failure, kind: 'permanent' },
-      { ...noDeath, status: 'failed', retry: 2 },
-      { ...failure, status: 'failed' },
-    ],
-    [
-      'timeout',
-      { kind: 'timeout', error_message: 'late' },
-      { status: 'pending', retry: 2, last_error: 'late' },
-      { status: 'timeout' },
-    ],
-    [
-      'later: no try is spent',
-      { kind: 'later', error_message: 'quota', after: 60 },
-      { status: 'pending', retry: 1 },
-      {},
-    ],
-    [
-      'released: everything as it was, due as before',
-      { kind: 'released', cause: 'shutdown' },
-      { ...before, status: 'pending', finished_at: null },
-      { status: 'released', cause: 'shutdown' },
-    ],
-  ];
-  const CASES = ENDS.flatMap((one) => BOTH.map((as) => [...one, as] as const));
+const failure = { error_message: 'boom', error_class: 'E' };
+const before = { retry: 1, lost_count: 2, last_error: 'earlier', next_run_at: '2020-01-01 00:00:00.000' };
+const noDeath = { lost_count: 0, last_error: 'boom', claim_token: null, claimed_by: null };
+const ENDS: Array<[string, Outcome, task: Record<string, unknown>, attempt: Record<string, unknown>]> = [
+  [
+    'done: no error and no death is remembered, the tries that were spent are',
+    done(null),
+    { status: 'done', retry: 1, lost_count: 0, last_error: null },
+    { status: 'completed' },
+  ],
+  [
+    'failed: its own error, and no death is remembered',
+    failed,
+    { ...noDeath, status: 'pending', retry: 2 },
+    { ...failure, status: 'failed', cause: null, result: null },
+  ],
+  [
+    'failed for good',
+    { ...failure, kind: 'permanent' },
+    { ...noDeath, status: 'failed', retry: 2 },
+    { ...failure, status: 'failed' },
+  ],
+  [
+    'timeout',
+    { kind: 'timeout', error_message: 'late' },
+    { status: 'pending', retry: 2, last_error: 'late' },
+    { status: 'timeout' },
+  ],
+  ['later: no try is spent', { kind: 'later', error_message: 'quota', after: 60 }, { status: 'pending', retry: 1 }, {}],
+  [
+    'released: everything as it was, due as before',
+    { kind: 'released', cause: 'shutdown' },
+    { ...before, status: 'pending', finished_at: null },
+    { status: 'released', cause: 'shutdown' },
+  ],
+];
+const CASES = ENDS.flatMap((one) => BOTH.map((as) => [...one, as] as const));
 
-  it.each(CASES)('%s', async (_name, outcome, task, attempt, as) => {
+it.each(CASES)(
+  'what an end leaves on its task and in the row of its attempt: %s',
+  async (_name, outcome, task, attempt, as) => {
     const id = await addTask(before);
     await finish([await claimOne({ as }), outcome]);
     expect(await taskRow(id)).toMatchObject(task);
     expect(await attemptsOf(id)).toMatchObject([{ ...device, attempt: 1, retry_count: 1, ...attempt }]);
-  });
+  },
+);
 
-  it('a claim takes the target off, so that a task which was directed once is everybody’s after it', async () => {
-    for (const as of BOTH) {
-      const id = await addTask({ status: 'assigned', target_device_id: 'd1', target_until: '2099-01-01' });
-      const one = await claimOne({ as, from: { kind: 'directed', device_id: 'd1' } });
-      expect(await taskRow(id)).toMatchObject({ target_device_id: null, target_until: null });
-      await finish([one, failed]);
-      expect(await taskRow(id)).toMatchObject({ status: 'pending', target_device_id: null });
-    }
-  });
-
-  it('of many that end together, each has its own: done and failed ones side by side', async () => {
-    for (let n = 0; n < 3; n += 1) await addTask();
-    const [a, b, c] = await claim({ as: 'defer' });
-    await finish([a!, done(1)], [b!, failed], [c!, done(3)]);
-    const rows = await session.rows(`SELECT status, result, error_message FROM ${names.assignment} ORDER BY task_id`);
-    expect(rows).toEqual([
-      { status: 'completed', result: '1', error_message: null },
-      { status: 'failed', result: null, error_message: 'boom' },
-      { status: 'completed', result: '3', error_message: null },
-    ]);
-  });
+it('a claim takes the target off, so that a task which was directed once is everybody’s after it', async () => {
+  for (const as of BOTH) {
+    const id = await addTask({ status: 'assigned', target_device_id: 'd1', target_until: '2099-01-01' });
+    const one = await claimOne({ as, from: { kind: 'directed', device_id: 'd1' } });
+    expect(await taskRow(id)).toMatchObject({ target_device_id: null, target_until: null });
+    await finish([one, failed]);
+    expect(await taskRow(id)).toMatchObject({ status: 'pending', target_device_id: null });
+  }
 });
 
-describe('the deadline of a claim', () => {
-  const left = async (column: string, table: string) =>
-    (
-      await session.rows(`SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(3), ${column}) AS s FROM ${table} ORDER BY id`)
-    ).map(({ s }) => Math.round(Number(s) / 100) * 100);
+it('of many that end together, each has its own: done and failed ones side by side', async () => {
+  for (let n = 0; n < 3; n += 1) await addTask();
+  const [a, b, c] = await claim({ as: 'defer' });
+  await finish([a!, done(1)], [b!, failed], [c!, done(3)]);
+  const rows = await session.rows(`SELECT status, result, error_message FROM ${names.assignment} ORDER BY task_id`);
+  expect(rows).toEqual([
+    { status: 'completed', result: '1', error_message: null },
+    { status: 'failed', result: null, error_message: 'boom' },
+    { status: 'completed', result: '3', error_message: null },
+  ]);
+});
 
-  it.each(BOTH)('is each task’s own (%s claims)', async (as) => {
-    const first = await addTask();
-    await addTask();
-    await claim({ as, leaseOf: ({ id }) => (id === first ? 100 : 900) });
-    const [column, table] = as === 'defer' ? ['claim_deadline', names.task] : ['deadline_at', names.assignment];
-    expect(await left(column!, table!)).toEqual([100, 900]);
-  });
+const left = async (column: string, table: string) =>
+  (await session.rows(`SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(3), ${column}) AS s FROM ${table} ORDER BY id`)).map(
+    ({ s }) => Math.round(Number(s) / 100) * 100,
+  );
 
-  it('counts from the start of its handler once that is known, and the first start stays', async () => {
-    await addTask();
-    const { assignment_id, claim_token } = await claimOne({ leaseOf: () => 100 });
-    const begun = async (age_ms: number) => {
-      await flushStarts(session, names, [{ assignment_id: assignment_id!, claim_token, age_ms, lease_s: 900 }]);
-      return (await attemptRow(assignment_id!)).started_at;
-    };
-    const first = await begun(0);
-    expect(await left('deadline_at', names.assignment)).toEqual([900]);
-    expect(await begun(200_000)).toBe(first);
-    expect(await left('deadline_at', names.assignment)).toEqual([700]);
-  });
+it.each(BOTH)('the deadline of a claim is each task’s own (%s claims)', async (as) => {
+  const first = await addTask();
+  await addTask();
+  await claim({ as, leaseOf: ({ id }) => (id === first ? 100 : 900) });
+  const [column, table] = as === 'defer' ? ['claim_deadline', names.task] : ['deadline_at', names.assignment];
+  expect(await left(column!, table!)).toEqual([100, 900]);
+});
+
+it('the deadline of a claim counts from the start of its handler once that is known, and the first start stays', async () => {
+  await addTask();
+  const { assignment_id, claim_token } = await claimOne({ leaseOf: () => 100 });
+  const begun = async (age_ms: number) => {
+    await flushStarts(session, names, [{ assignment_id: assignment_id!, claim_token, age_ms, lease_s: 900 }]);
+    return (await attemptRow(assignment_id!)).started_at;
+  };
+  const first = await begun(0);
+  expect(await left('deadline_at', names.assignment)).toEqual([900]);
+  expect(await begun(200_000)).toBe(first);
+  expect(await left('deadline_at', names.assignment)).toEqual([700]);
 });
 
 it('after a lost connection a claim is found by its token: what has begun or ended, and another device’s, is not', async () => {
@@ -190,25 +185,23 @@ it('a directed task is claimed best rank first, then what is due first; one that
   expect(found.map((one) => one.id)).toEqual([urgent, earlier, plain]);
 });
 
-describe('putting a task aside', () => {
-  const said = { text: 'the server refuses it', width: ANY_WIDTHS.last_error };
+const said = { text: 'the server refuses it', width: ANY_WIDTHS.last_error };
 
-  it('fails it, with why; without a text the last error stays', async () => {
-    const one = await addTask();
-    const other = await addTask({ status: 'assigned', target_device_id: 'd1', last_error: 'earlier' });
-    expect(await setAside(session, names, one, said)).toBe(1);
-    expect(await setAside(session, names, other, undefined)).toBe(1);
-    const finished_at = expect.stringMatching(/^\d{4}-/);
-    expect(await taskRow(one)).toMatchObject({ status: 'failed', last_error: said.text, finished_at });
-    expect(await taskRow(other)).toMatchObject({ status: 'failed', last_error: 'earlier' });
-  });
+it('putting a task aside fails it, with why; without a text the last error stays', async () => {
+  const one = await addTask();
+  const other = await addTask({ status: 'assigned', target_device_id: 'd1', last_error: 'earlier' });
+  expect(await setAside(session, names, one, said)).toBe(1);
+  expect(await setAside(session, names, other, undefined)).toBe(1);
+  const finished_at = expect.stringMatching(/^\d{4}-/);
+  expect(await taskRow(one)).toMatchObject({ status: 'failed', last_error: said.text, finished_at });
+  expect(await taskRow(other)).toMatchObject({ status: 'failed', last_error: 'earlier' });
+});
 
-  it('leaves what somebody runs or has ended', async () => {
-    for (const status of ['running', 'done', 'cancelled', 'waiting']) {
-      const id = await addTask({ status });
-      const before = await taskRow(id);
-      expect(await setAside(session, names, id, said)).toBe(0);
-      expect(await taskRow(id)).toEqual(before);
-    }
-  });
+it('putting a task aside leaves what somebody runs or has ended', async () => {
+  for (const status of ['running', 'done', 'cancelled', 'waiting']) {
+    const id = await addTask({ status });
+    const before = await taskRow(id);
+    expect(await setAside(session, names, id, said)).toBe(0);
+    expect(await taskRow(id)).toEqual(before);
+  }
 });

@@ -10,13 +10,11 @@ import { HEARTBEATS } from '../../src/core/db/history/day-partitions.ts';
 import { deleteOld } from '../../src/core/db/history/delete-old.ts';
 import { pollDue } from '../../src/core/db/lanes/due-work.ts';
 import { electLeader } from '../../src/core/db/leader/elect-leader.ts';
-import { getLeader } from '../../src/core/db/leader/get-leader.ts';
 import { readLease } from '../../src/core/db/leader/read-lease.ts';
 import { cutIdleSession } from '../../src/core/db/server/cut-session.ts';
 import { claimableTask, claimableTasksStatement } from '../../src/core/db/tasks/claimable-tasks.ts';
 import { claimRank, laneKey } from '../../src/core/domain/lane.ts';
 import { db, it, names, session, useDatabase } from '../helpers/database-here.ts';
-import { insertLeader } from '../helpers/factories.ts';
 import { addAttempt, addDeferred, addDevice, addTask } from '../helpers/rows-here.ts';
 import { statementRuns } from '../helpers/running-statement.ts';
 
@@ -51,14 +49,6 @@ it('the lock of who leads says something only if it was taken on this server, si
     await session.write(`UPDATE ${names.device} SET ?`, [columns]);
     expect(await free()).toBe(expected);
   }
-});
-
-it('who leads is nobody once the lease has run out: the last holder is shown apart', async () => {
-  expect(await getLeader(session, names)).toMatchObject({ device_id: null, last_holder: null, term: 0 });
-  await insertLeader(session, names, 'a', 3);
-  expect(await getLeader(session, names)).toMatchObject({ device_id: 'a', last_holder: 'a', term: 3 });
-  await session.write(`UPDATE ${names.leader} SET expires_at = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND`);
-  expect(await getLeader(session, names)).toMatchObject({ device_id: null, last_holder: 'a', term: 3, failing: [] });
 });
 
 it('a device shows its newest reading, and what it holds now, oldest first', async () => {

@@ -1,5 +1,5 @@
 // What a lock that is not given does to a transaction: all of it is undone and repeated, never half of it kept.
-import { describe, expect } from 'vitest';
+import { expect } from 'vitest';
 import { DatabaseError, Overtaken } from '../../src/core/db/database-error.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { repeated, transaction } from '../../src/core/db/transaction.ts';
@@ -21,36 +21,34 @@ const add = (who: Session, id: number) => who.write(`UPDATE ${names.task} SET re
 const retries = async () =>
   (await other.rows<{ retry: number }>(`SELECT retry FROM ${names.task} ORDER BY id`)).map((row) => row.retry);
 
-describe('a transaction that waits too long for a lock (1205)', () => {
-  it('writes nothing when it is given up', async () => {
-    await other.write('START TRANSACTION');
-    await add(other, ids[1]);
-    const twice = transaction(
-      session,
-      async () => {
-        await add(session, ids[0]);
-        await add(session, ids[1]);
-      },
-      1,
-    );
-    await expect(twice).rejects.toMatchObject({ errno: 1205 });
-    await other.write('ROLLBACK');
-    expect(await retries()).toEqual([0, 0]);
-  });
-
-  it('is repeated as a whole', async () => {
-    await other.write('START TRANSACTION');
-    await add(other, ids[1]);
-    let runs = 0;
-    await transaction(session, async () => {
-      runs += 1;
+it('a transaction that waits too long for a lock (1205) writes nothing when it is given up', async () => {
+  await other.write('START TRANSACTION');
+  await add(other, ids[1]);
+  const twice = transaction(
+    session,
+    async () => {
       await add(session, ids[0]);
-      if (runs === 2) await other.write('ROLLBACK');
       await add(session, ids[1]);
-    });
-    expect(runs).toBe(2);
-    expect(await retries()).toEqual([1, 1]);
+    },
+    1,
+  );
+  await expect(twice).rejects.toMatchObject({ errno: 1205 });
+  await other.write('ROLLBACK');
+  expect(await retries()).toEqual([0, 0]);
+});
+
+it('a transaction that waits too long for a lock (1205) is repeated as a whole', async () => {
+  await other.write('START TRANSACTION');
+  await add(other, ids[1]);
+  let runs = 0;
+  await transaction(session, async () => {
+    runs += 1;
+    await add(session, ids[0]);
+    if (runs === 2) await other.write('ROLLBACK');
+    await add(session, ids[1]);
   });
+  expect(runs).toBe(2);
+  expect(await retries()).toEqual([1, 1]);
 });
 
 it('a transaction whose key another session has is undone and repeated, more often than after a deadlock', async () => {

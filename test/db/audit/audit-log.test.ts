@@ -178,65 +178,61 @@ it('RB16 retention deletes the beginning and says so in the log, which stays ver
   expect(await bad()).toMatchObject({ id: 1, message: expect.stringContaining('Rows 1 to 1502') });
 });
 
-describe('RB16 an act and its row', () => {
-  const key = { name: 'k', role: 'viewer', device_id: null, lifetimeS: 60 } as const;
+const key = { name: 'k', role: 'viewer', device_id: null, lifetimeS: 60 } as const;
 
-  it('twenty writers at once leave one whole chain, and a verification meanwhile sees one moment', async () => {
-    const writers = Promise.all(
-      Array.from({ length: 20 }, async (_, n) => {
-        const own = testContext(db);
-        const same = await withOneSession(own);
-        for (let one = 0; one < 10; one += 1) await makeKey(same, key, actor(`writer-${n}`));
-        await own.close();
-      }),
-    );
-    for (let n = 0; n < 5; n += 1) expect(await verify()).toMatchObject({ intact: true });
-    await writers;
-    expect(await verify()).toMatchObject({ intact: true, rows: 200 });
-    const times = (await all()).map((row) => row.at);
-    expect(times).toEqual([...times].sort());
-  });
-
-  it('come together or not at all: without a head no key is made, and the error says why', async () => {
-    await session.write(`DELETE FROM ${names.auditHead}`);
-    await expect(makeKey(context, key, actor())).rejects.toMatchObject({ code: 'E_SCHEMA' });
-    expect(await session.rows(`SELECT 1 FROM ${names.apiKey}`)).toEqual([]);
-    await newHead();
-  });
-
-  it('a connection that dies before COMMIT leaves neither', async () => {
-    const own = await db.session();
-    const act = () => own.write(`INSERT INTO ${names.setting} (name, value) VALUES ('x', '1')`);
-    const dying = audited({ session: own, names }, actor(), act, () => {
-      // Between the act and its row.
-      own.destroy();
-      return entry(1);
-    });
-    await expect(dying).rejects.toMatchObject({ code: 'E_DATABASE' });
-    expect(await session.rows(`SELECT 1 FROM ${names.setting} WHERE name = 'x'`)).toEqual([]);
-    expect(await all()).toEqual([]);
-  });
+it('RB16 an act and its row: twenty writers at once leave one whole chain, and a verification meanwhile sees one moment', async () => {
+  const writers = Promise.all(
+    Array.from({ length: 20 }, async (_, n) => {
+      const own = testContext(db);
+      const same = await withOneSession(own);
+      for (let one = 0; one < 10; one += 1) await makeKey(same, key, actor(`writer-${n}`));
+      await own.close();
+    }),
+  );
+  for (let n = 0; n < 5; n += 1) expect(await verify()).toMatchObject({ intact: true });
+  await writers;
+  expect(await verify()).toMatchObject({ intact: true, rows: 200 });
+  const times = (await all()).map((row) => row.at);
+  expect(times).toEqual([...times].sort());
 });
 
-describe('the list', () => {
-  it('has pages, and finds what one actor did, to one thing, since a moment', async () => {
-    await add(1, 30);
-    await add(31, 40, actor('bob@host'));
-    const page = await listAudit(context, {}, { limit: 25 });
-    expect(page.rows.map((row) => row.id)).toEqual(Array.from({ length: 25 }, (_, n) => 40 - n));
-    const rest = await listAudit(context, {}, { limit: 25, cursor: page.cursor! });
-    expect([rest.rows.length, rest.rows.at(-1)!.id, rest.cursor]).toEqual([15, 1, null]);
-    for (const [search, ids] of [
-      [{ actor: 'os:bob@host' }, [40, 39, 38]],
-      [{ object_type: 'task', object_id: '7' }, [7]],
-      [{ action: 'keys.create' }, []],
-      [{ since: { from_now_s: -3600 } }, [40, 39, 38]],
-      [{ since: { from_now_s: 3600 } }, []],
-    ] as Array<[Parameters<typeof listAudit>[1], number[]]>)
-      expect((await listAudit(context, search, { limit: 3 })).rows.map((row) => row.id)).toEqual(ids);
-    const { rows } = await listAudit(context, { object_id: '1' }, { limit: 1 });
-    expect(rows[0]).toMatchObject({ reason: 'because', source: null, request_id: 'of-a-test', outcome: 'done' });
-    expect(rows[0]!.at).toMatch(/^\d{4}-\d\d-\d\dT.*Z$/);
-    expect(await firstSince(session, names, rows[0]!.at)).toBe(1);
+it('RB16 an act and its row: come together or not at all: without a head no key is made, and the error says why', async () => {
+  await session.write(`DELETE FROM ${names.auditHead}`);
+  await expect(makeKey(context, key, actor())).rejects.toMatchObject({ code: 'E_SCHEMA' });
+  expect(await session.rows(`SELECT 1 FROM ${names.apiKey}`)).toEqual([]);
+  await newHead();
+});
+
+it('RB16 an act and its row: a connection that dies before COMMIT leaves neither', async () => {
+  const own = await db.session();
+  const act = () => own.write(`INSERT INTO ${names.setting} (name, value) VALUES ('x', '1')`);
+  const dying = audited({ session: own, names }, actor(), act, () => {
+    // Between the act and its row.
+    own.destroy();
+    return entry(1);
   });
+  await expect(dying).rejects.toMatchObject({ code: 'E_DATABASE' });
+  expect(await session.rows(`SELECT 1 FROM ${names.setting} WHERE name = 'x'`)).toEqual([]);
+  expect(await all()).toEqual([]);
+});
+
+it('the list has pages, and finds what one actor did, to one thing, since a moment', async () => {
+  await add(1, 30);
+  await add(31, 40, actor('bob@host'));
+  const page = await listAudit(context, {}, { limit: 25 });
+  expect(page.rows.map((row) => row.id)).toEqual(Array.from({ length: 25 }, (_, n) => 40 - n));
+  const rest = await listAudit(context, {}, { limit: 25, cursor: page.cursor! });
+  expect([rest.rows.length, rest.rows.at(-1)!.id, rest.cursor]).toEqual([15, 1, null]);
+  for (const [search, ids] of [
+    [{ actor: 'os:bob@host' }, [40, 39, 38]],
+    [{ object_type: 'task', object_id: '7' }, [7]],
+    [{ action: 'keys.create' }, []],
+    [{ since: { from_now_s: -3600 } }, [40, 39, 38]],
+    [{ since: { from_now_s: 3600 } }, []],
+  ] as Array<[Parameters<typeof listAudit>[1], number[]]>)
+    expect((await listAudit(context, search, { limit: 3 })).rows.map((row) => row.id)).toEqual(ids);
+  const { rows } = await listAudit(context, { object_id: '1' }, { limit: 1 });
+  expect(rows[0]).toMatchObject({ reason: 'because', source: null, request_id: 'of-a-test', outcome: 'done' });
+  expect(rows[0]!.at).toMatch(/^\d{4}-\d\d-\d\dT.*Z$/);
+  expect(await firstSince(session, names, rows[0]!.at)).toBe(1);
 });

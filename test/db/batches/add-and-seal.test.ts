@@ -102,38 +102,36 @@ it('the end of a batch is written once, and never before it is sealed, whoever a
   expect(await sealBatch(session, names, over)).toBe(false);
 });
 
-describe('reading batches', () => {
-  const addMany = (rows: string[], columns = 'task_type, batch_id, status') =>
-    session.write(`INSERT INTO ${names.task} (${columns}) VALUES ${rows.join(',')}`);
+const addMany = (rows: string[], columns = 'task_type, batch_id, status') =>
+  session.write(`INSERT INTO ${names.task} (${columns}) VALUES ${rows.join(',')}`);
 
-  it('counts by index alone, up to 10,000 tasks of each status', async () => {
-    const id = await sealed(['a']);
-    await addTask();
-    await addMany(Array.from({ length: 10_001 }, () => `('t', ${id}, 'failed')`));
-    // Each entry is read once, and counted once.
-    const cost = await costOf(session, countStatement(names, id));
-    expect(cost.reads).toBeLessThan(20_100);
-    expect(cost.sorted).toBe(0);
-    expect(await countBatch(session, names, id)).toMatchObject({
-      pending: { count: 1, exact: true },
-      failed: { count: 10_000, exact: false },
-      running: { count: 0, exact: true },
-    });
+it('reading batches counts by index alone, up to 10,000 tasks of each status', async () => {
+  const id = await sealed(['a']);
+  await addTask();
+  await addMany(Array.from({ length: 10_001 }, () => `('t', ${id}, 'failed')`));
+  // Each entry is read once, and counted once.
+  const cost = await costOf(session, countStatement(names, id));
+  expect(cost.reads).toBeLessThan(20_100);
+  expect(cost.sorted).toBe(0);
+  expect(await countBatch(session, names, id)).toMatchObject({
+    pending: { count: 1, exact: true },
+    failed: { count: 10_000, exact: false },
+    running: { count: 0, exact: true },
   });
+});
 
-  it('finds what waits for its end by one entry of an index for each, however big the batch', async () => {
-    const over = Array.from({ length: 600 }, () => `('b', UTC_TIMESTAMP(3), 'a', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))`);
-    await session.write(
-      `INSERT INTO ${names.batch} (name, created_at, created_by, sealed_at, ended_at) VALUES ${over.join(',')}`,
-    );
-    const id = await sealed();
-    await addMany(Array.from({ length: 3000 }, (_, n) => `('t', ${id}, '${n % 2 ? 'done' : 'pending'}')`));
-    const page = { after: undefined, limit: 500 };
-    const [first] = await unendedBatches(session, names, page);
-    expect(first).toMatchObject({ id, open_task: expect.any(Number) });
-    const cost = await costOf(session, unendedStatement(names, page));
-    expect(cost).toMatchObject({ rows: 1, sorted: 0 });
-    expect(cost.reads).toBeLessThan(10);
-    expect(await unendedBatches(session, names, { after: first, limit: 500 })).toEqual([]);
-  });
+it('reading batches finds what waits for its end by one entry of an index for each, however big the batch', async () => {
+  const over = Array.from({ length: 600 }, () => `('b', UTC_TIMESTAMP(3), 'a', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))`);
+  await session.write(
+    `INSERT INTO ${names.batch} (name, created_at, created_by, sealed_at, ended_at) VALUES ${over.join(',')}`,
+  );
+  const id = await sealed();
+  await addMany(Array.from({ length: 3000 }, (_, n) => `('t', ${id}, '${n % 2 ? 'done' : 'pending'}')`));
+  const page = { after: undefined, limit: 500 };
+  const [first] = await unendedBatches(session, names, page);
+  expect(first).toMatchObject({ id, open_task: expect.any(Number) });
+  const cost = await costOf(session, unendedStatement(names, page));
+  expect(cost).toMatchObject({ rows: 1, sorted: 0 });
+  expect(cost.reads).toBeLessThan(10);
+  expect(await unendedBatches(session, names, { after: first, limit: 500 })).toEqual([]);
 });

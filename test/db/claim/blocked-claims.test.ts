@@ -4,12 +4,11 @@ import { describe, expect } from 'vitest';
 import { markBegun } from '../../../src/core/db/attempts/mark-begun.ts';
 import { ownAttempts, ownDeferredClaims } from '../../../src/core/db/attempts/own-claims.ts';
 import { releaseDeferredClaims } from '../../../src/core/db/attempts/release-deferred-claims.ts';
-import { cutIdleSession } from '../../../src/core/db/server/cut-session.ts';
 import { transaction } from '../../../src/core/db/transaction.ts';
 import { BlockedClaims } from '../../../src/core/node/blocked-claims.ts';
 import type { Identity } from '../../../src/core/node/device-identity.ts';
 import { PulseBoard } from '../../../src/core/node/pulse-board.ts';
-import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
 import { addAttempt, addDeferred, addWorker, attemptsOf, holding, taskRow } from '../../helpers/rows-here.ts';
 
 useDatabase();
@@ -37,31 +36,29 @@ function hostages(begun: Array<{ id: number; until?: number }> = []) {
 const RELEASED = { status: 'released', cause: 'blocked' };
 const NOTHING = { released: 0, materialized: 0 };
 
-describe('the claims of this process', () => {
-  it('are its own alone: not those of another instance', async () => {
-    expect([await list(), await rows()]).toEqual([[], []]);
-    const [id, row] = [await deferred(), await full('assigned')];
-    const other = { ...device, instance_token: randomBytes(16) };
-    await deferred({}, other);
-    await full('assigned', {}, other);
-    expect([await list(), await rows()]).toMatchObject([[{ task_id: id }], [{ task_id: row }]]);
-  });
+it('the claims of this process are its own alone: not those of another instance', async () => {
+  expect([await list(), await rows()]).toEqual([[], []]);
+  const [id, row] = [await deferred(), await full('assigned')];
+  const other = { ...device, instance_token: randomBytes(16) };
+  await deferred({}, other);
+  await full('assigned', {}, other);
+  expect([await list(), await rows()]).toMatchObject([[{ task_id: id }], [{ task_id: row }]]);
+});
 
-  it('are released as they stand: a row, nothing spent, due as before; under another token nothing happens', async () => {
-    const id = await deferred({ retry: 1, priority: 3 });
-    const { next_run_at } = await taskRow(id);
-    const refs = await list();
-    const stale = refs.map((one) => ({ ...one, claim_token: randomBytes(16) }));
-    const release = (which: typeof refs) =>
-      transaction(session, () => releaseDeferredClaims(session, names, which, 'blocked'));
-    expect([await release(stale), await release(refs), await release(refs)]).toEqual([0, 1, 0]);
-    expect(await taskRow(id)).toMatchObject({
-      ...{ status: 'pending', retry: 1, attempt: 1, lost_count: 0, next_run_at },
-      ...{ claim_token: null, claimed_by: null, claim_instance: null, claimed_at: null, claim_deadline: null },
-    });
-    const ended = { ...RELEASED, attempt: 1, started_at: null, error_class: null, completed_at: expect.anything() };
-    expect(await attemptsOf(id)).toMatchObject([ended]);
+it('the claims of this process are released as they stand: a row, nothing spent, due as before; under another token nothing happens', async () => {
+  const id = await deferred({ retry: 1, priority: 3 });
+  const { next_run_at } = await taskRow(id);
+  const refs = await list();
+  const stale = refs.map((one) => ({ ...one, claim_token: randomBytes(16) }));
+  const release = (which: typeof refs) =>
+    transaction(session, () => releaseDeferredClaims(session, names, which, 'blocked'));
+  expect([await release(stale), await release(refs), await release(refs)]).toEqual([0, 1, 0]);
+  expect(await taskRow(id)).toMatchObject({
+    ...{ status: 'pending', retry: 1, attempt: 1, lost_count: 0, next_run_at },
+    ...{ claim_token: null, claimed_by: null, claim_instance: null, claimed_at: null, claim_deadline: null },
   });
+  const ended = { ...RELEASED, attempt: 1, started_at: null, error_class: null, completed_at: expect.anything() };
+  expect(await attemptsOf(id)).toMatchObject([ended]);
 });
 
 describe('one look while the main thread is silent', () => {
@@ -120,11 +117,4 @@ describe('one look while the main thread is silent', () => {
     await expect.poll(async () => (await free()).released).toBe(1);
     await expect(work.ping()).rejects.toMatchObject({ retry: 'connection' });
   });
-});
-
-it('a connection that is gone is not cut, and that is no error', async () => {
-  const { connectionId } = (await db.session()).facts;
-  // A server answers a statement before it lists the session as idle.
-  await expect.poll(() => cutIdleSession(session, connectionId)).toBe(true);
-  await expect.poll(() => cutIdleSession(session, connectionId)).toBe(false);
 });

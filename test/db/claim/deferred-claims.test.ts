@@ -110,41 +110,39 @@ describe('a deferred claim whose worker is gone', () => {
   });
 });
 
-describe('a task that another program changes under a deferred claim', () => {
-  it('is recorded as lost when its worker ends it', async () => {
-    const { one, id } = await claimOne();
-    await setTask(id, { status: 'done' });
-    const { reconciled } = await worker().turn(
-      [[one, done]],
-      { from: { kind: 'directed', device_id: 'd1' } },
-      { claim: undefined },
-    );
-    expect(reconciled).toMatchObject([{ kind: 'lost', reason: 'the task is done' }]);
-    expect(await attemptsOf(id)).toMatchObject([{ status: 'lost', cause: 'foreign' }]);
-    expect(await taskRow(id)).toMatchObject({ status: 'done', claimed_by: null });
-  });
+it('a task that another program changes under a deferred claim is recorded as lost when its worker ends it', async () => {
+  const { one, id } = await claimOne();
+  await setTask(id, { status: 'done' });
+  const { reconciled } = await worker().turn(
+    [[one, done]],
+    { from: { kind: 'directed', device_id: 'd1' } },
+    { claim: undefined },
+  );
+  expect(reconciled).toMatchObject([{ kind: 'lost', reason: 'the task is done' }]);
+  expect(await attemptsOf(id)).toMatchObject([{ status: 'lost', cause: 'foreign' }]);
+  expect(await taskRow(id)).toMatchObject({ status: 'done', claimed_by: null });
+});
 
-  const lost = (claim_token: Buffer) => ({ attempt: 1, status: 'lost', cause: 'foreign', claim_token });
+const lost = (claim_token: Buffer) => ({ attempt: 1, status: 'lost', cause: 'foreign', claim_token });
 
-  it('is recorded as lost when it was set back and is claimed again', async () => {
-    const { one, id, token } = await claimOne();
-    await setTask(id, { status: 'pending' });
-    const [again] = await worker().claim({ as: 'defer' });
-    expect(again).toMatchObject({ id, claimed_by: 'd1' });
-    expect(await attemptsOf(id)).toMatchObject([lost(token)]);
-    const held = { status: 'running', attempt: 2, claim_token: again!.claim_token, claimed_by: 'd1' };
-    expect(await taskRow(id)).toMatchObject(held);
-    expect(await finish([one, done])).toEqual(['lost']);
-    await finish([again!, done]);
-    expect(await attemptsOf(id)).toMatchObject([{ status: 'lost' }, { attempt: 2, status: 'completed' }]);
-  });
+it('a task that another program changes under a deferred claim is recorded as lost when it was set back and is claimed again', async () => {
+  const { one, id, token } = await claimOne();
+  await setTask(id, { status: 'pending' });
+  const [again] = await worker().claim({ as: 'defer' });
+  expect(again).toMatchObject({ id, claimed_by: 'd1' });
+  expect(await attemptsOf(id)).toMatchObject([lost(token)]);
+  const held = { status: 'running', attempt: 2, claim_token: again!.claim_token, claimed_by: 'd1' };
+  expect(await taskRow(id)).toMatchObject(held);
+  expect(await finish([one, done])).toEqual(['lost']);
+  await finish([again!, done]);
+  expect(await attemptsOf(id)).toMatchObject([{ status: 'lost' }, { attempt: 2, status: 'completed' }]);
+});
 
-  it('is recorded once when its worker ends it and claims it again in one transaction', async () => {
-    const { one, id, token } = await claimOne();
-    await setTask(id, { status: 'pending' });
-    const { claimed } = await worker().turn([[one, done]], { as: 'defer' });
-    expect(claimed).toMatchObject([{ id }]);
-    expect(await attemptsOf(id)).toMatchObject([lost(token)]);
-    expect(await taskRow(id)).toMatchObject({ status: 'running', attempt: 2, claim_token: claimed[0]!.claim_token });
-  });
+it('a task that another program changes under a deferred claim is recorded once when its worker ends it and claims it again in one transaction', async () => {
+  const { one, id, token } = await claimOne();
+  await setTask(id, { status: 'pending' });
+  const { claimed } = await worker().turn([[one, done]], { as: 'defer' });
+  expect(claimed).toMatchObject([{ id }]);
+  expect(await attemptsOf(id)).toMatchObject([lost(token)]);
+  expect(await taskRow(id)).toMatchObject({ status: 'running', attempt: 2, claim_token: claimed[0]!.claim_token });
 });

@@ -63,13 +63,6 @@ describe('a claim that counts its lanes first', () => {
     expect(yielded[0]).toEqual({ count: 2, exhausted: true });
   });
 
-  it('starts behind the cursor', async () => {
-    const source = await lane('a', 3);
-    const [, second] = await session.rows(`SELECT id, due_at FROM ${names.task} ORDER BY due_at, id`);
-    const marked = { ...source, cursor: { due_at: String(second!.due_at), id: Number(second!.id) + 1 } };
-    expect((await ask(claimOf([marked], 50))).yielded).toEqual([{ count: 1, exhausted: true }]);
-  });
-
   it('reads the index in its order, and only as far as it counts', async () => {
     const statement = countDue(names, [await lane('a', 100), await lane('b', 30)], [10, 64]);
     await session.rows(`ANALYZE TABLE ${names.task}`);

@@ -25,33 +25,31 @@ const silence = async () => {
   return Number((await session.rows(sql))[0]?.s);
 };
 
-describe('a heartbeat', () => {
-  it('moves last_heartbeat, each time', async () => {
-    await owned();
-    for (let n = 0; n < 2; n += 1) {
-      expect(await silence()).toBeGreaterThanOrEqual(90);
-      expect(await beat()).toBe(true);
-      expect(await silence()).toBeLessThan(30);
-      await session.write(`UPDATE ${names.device} SET last_heartbeat = last_heartbeat - INTERVAL 90 SECOND`);
-    }
-  });
+it('a heartbeat moves last_heartbeat, each time', async () => {
+  await owned();
+  for (let n = 0; n < 2; n += 1) {
+    expect(await silence()).toBeGreaterThanOrEqual(90);
+    expect(await beat()).toBe(true);
+    expect(await silence()).toBeLessThan(30);
+    await session.write(`UPDATE ${names.device} SET last_heartbeat = last_heartbeat - INTERVAL 90 SECOND`);
+  }
+});
 
-  it('of an instance that no longer owns the id, or of no device, changes nothing and says so', async () => {
-    await owned({ instance_token: other });
-    const before = await device();
-    expect([await beat(), await beat({ device_id: 'nobody' })]).toEqual([false, false]);
-    expect(await device()).toEqual(before);
-  });
+it('a heartbeat of an instance that no longer owns the id, or of no device, changes nothing and says so', async () => {
+  await owned({ instance_token: other });
+  const before = await device();
+  expect([await beat(), await beat({ device_id: 'nobody' })]).toEqual([false, false]);
+  expect(await device()).toEqual(before);
+});
 
-  it('keeps its readings within a percentage, and odd ones out', async () => {
-    const readings = { cpu_usage: 250, memory_usage: -3, disk_usage: Number.NaN, system_info: { load: 1 } };
-    const { sql, values } = historyStatement(names, { ...BEAT, active_tasks: 3 }, readings);
-    await session.write(sql, values);
-    const [row] = await session.rows(`SELECT * FROM ${names.heartbeat}`);
-    expect(row).toMatchObject({ device_id: 'w', disk_usage: null, active_tasks: 3 });
-    expect([Number(row!.cpu_usage), Number(row!.memory_usage)]).toEqual([100, 0]);
-    expect(JSON.parse(String(row!.system_info))).toEqual({ load: 1 });
-  });
+it('a heartbeat keeps its readings within a percentage, and odd ones out', async () => {
+  const readings = { cpu_usage: 250, memory_usage: -3, disk_usage: Number.NaN, system_info: { load: 1 } };
+  const { sql, values } = historyStatement(names, { ...BEAT, active_tasks: 3 }, readings);
+  await session.write(sql, values);
+  const [row] = await session.rows(`SELECT * FROM ${names.heartbeat}`);
+  expect(row).toMatchObject({ device_id: 'w', disk_usage: null, active_tasks: 3 });
+  expect([Number(row!.cpu_usage), Number(row!.memory_usage)]).toEqual([100, 0]);
+  expect(JSON.parse(String(row!.system_info))).toEqual({ load: 1 });
 });
 
 describe('a registration', () => {
@@ -95,42 +93,34 @@ describe('a registration', () => {
   });
 });
 
-describe('the lock of a device', () => {
-  it('has one name for one device, however its id is spelled, and another in each schema and for each prefix', () => {
-    const name = lockName('s', 'af_', 'worker-1');
-    expect(lockName('s', 'af_', 'WORKER-1')).toBe(name);
-    const others = [
-      lockName('t', 'af_', 'worker-1'),
-      lockName('s', 'ag_', 'worker-1'),
-      lockName('s', 'af_', 'worker-2'),
-    ];
-    expect(new Set([name, ...others]).size).toBe(4);
-  });
-
-  it('that was taken again is of this server and of now; only the owner may say so', async () => {
-    await owned({ lock_server: 'elsewhere', lock_taken_at: '2020-01-01' });
-    const before = await device();
-    expect(await retakeDevice(session, names, 'w', other, 'online')).toBe(false);
-    expect(await device()).toEqual(before);
-    expect(await retakeDevice(session, names, 'w', mine, 'busy')).toBe(true);
-    const row = await device();
-    expect(row).toMatchObject({ status: 'busy', lock_server: session.facts.serverName });
-    expect(String(row?.lock_taken_at) > '2020-01-02').toBe(true);
-    expect(await silence()).toBeLessThan(30);
-  });
+it('the lock of a device has one name for one device, however its id is spelled, and another in each schema and for each prefix', () => {
+  const name = lockName('s', 'af_', 'worker-1');
+  expect(lockName('s', 'af_', 'WORKER-1')).toBe(name);
+  const others = [lockName('t', 'af_', 'worker-1'), lockName('s', 'ag_', 'worker-1'), lockName('s', 'af_', 'worker-2')];
+  expect(new Set([name, ...others]).size).toBe(4);
 });
 
-describe('signing off', () => {
-  it('makes the device offline, idle and over no limit', async () => {
-    await owned({ current_tasks: 2, over_limits: '["memory"]', stuck: '[{"task_id": 1}]' });
-    expect(await signOffDevice(session, names, 'w', mine)).toBe(true);
-    expect(await device()).toMatchObject({ status: 'offline', current_tasks: 0, over_limits: null, stuck: null });
-  });
+it('the lock of a device that was taken again is of this server and of now; only the owner may say so', async () => {
+  await owned({ lock_server: 'elsewhere', lock_taken_at: '2020-01-01' });
+  const before = await device();
+  expect(await retakeDevice(session, names, 'w', other, 'online')).toBe(false);
+  expect(await device()).toEqual(before);
+  expect(await retakeDevice(session, names, 'w', mine, 'busy')).toBe(true);
+  const row = await device();
+  expect(row).toMatchObject({ status: 'busy', lock_server: session.facts.serverName });
+  expect(String(row?.lock_taken_at) > '2020-01-02').toBe(true);
+  expect(await silence()).toBeLessThan(30);
+});
 
-  it('of an instance that was superseded changes nothing: its successor lives', async () => {
-    await owned();
-    const before = await device();
-    expect(await signOffDevice(session, names, 'w', other)).toBe(false);
-    expect(await device()).toEqual(before);
-  });
+it('signing off makes the device offline, idle and over no limit', async () => {
+  await owned({ current_tasks: 2, over_limits: '["memory"]', stuck: '[{"task_id": 1}]' });
+  expect(await signOffDevice(session, names, 'w', mine)).toBe(true);
+  expect(await device()).toMatchObject({ status: 'offline', current_tasks: 0, over_limits: null, stuck: null });
+});
+
+it('signing off of an instance that was superseded changes nothing: its successor lives', async () => {
+  await owned();
+  const before = await device();
+  expect(await signOffDevice(session, names, 'w', other)).toBe(false);
+  expect(await device()).toEqual(before);
 });

@@ -21,33 +21,31 @@ it('setting the operator state changes that column alone', async () => {
   expect(await setOperatorState(session, names, 'nobody', 'paused')).toBeUndefined();
 });
 
-describe('registering by hand', () => {
-  it('writes nothing over a live device: fresh heartbeat, or a held lock; one that is silent is the leader’s', async () => {
-    await addDevice('fresh');
-    await addDevice('held', { silent_s: 900, columns: { status: 'offline' } });
-    const holder = await db.session();
-    await holder.rows('SELECT GET_LOCK(?, 0)', [lock('held')]);
-    for (const id of ['fresh', 'held']) {
-      const before = await deviceRow(id);
-      expect(await byHand(id, { port: 9 })).toBe('alive');
-      expect(await deviceRow(id)).toEqual(before);
-    }
-    await addDevice('silent', { silent_s: 61 });
-    expect(await byHand('silent', { port: 9 })).toBe('updated');
-    expect(await deviceRow('silent')).toMatchObject({ port: 9, status: 'online' });
-  });
+it('registering by hand writes nothing over a live device: fresh heartbeat, or a held lock; one that is silent is the leader’s', async () => {
+  await addDevice('fresh');
+  await addDevice('held', { silent_s: 900, columns: { status: 'offline' } });
+  const holder = await db.session();
+  await holder.rows('SELECT GET_LOCK(?, 0)', [lock('held')]);
+  for (const id of ['fresh', 'held']) {
+    const before = await deviceRow(id);
+    expect(await byHand(id, { port: 9 })).toBe('alive');
+    expect(await deviceRow(id)).toEqual(before);
+  }
+  await addDevice('silent', { silent_s: 61 });
+  expect(await byHand('silent', { port: 9 })).toBe('updated');
+  expect(await deviceRow('silent')).toMatchObject({ port: 9, status: 'online' });
+});
 
-  it('updates a row that came after its update had found none, and takes it for no live device', async () => {
-    const late = await db.session();
-    const write = late.write.bind(late);
-    vi.spyOn(late, 'write').mockImplementation(async (sql, values) => {
-      const result = await write(sql, values);
-      if ((await deviceRow('w')) === undefined) await addDevice('w', { columns: { status: 'offline' } });
-      return result;
-    });
-    expect(await byHand('w', { port: 7 }, late)).toBe('updated');
-    expect(await deviceRow('w')).toMatchObject({ port: 7 });
+it('registering by hand updates a row that came after its update had found none, and takes it for no live device', async () => {
+  const late = await db.session();
+  const write = late.write.bind(late);
+  vi.spyOn(late, 'write').mockImplementation(async (sql, values) => {
+    const result = await write(sql, values);
+    if ((await deviceRow('w')) === undefined) await addDevice('w', { columns: { status: 'offline' } });
+    return result;
   });
+  expect(await byHand('w', { port: 7 }, late)).toBe('updated');
+  expect(await deviceRow('w')).toMatchObject({ port: 7 });
 });
 
 describe('removing a device', () => {

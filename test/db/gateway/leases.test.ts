@@ -28,33 +28,31 @@ const expire = () => session.write(`UPDATE ${names.device} SET lease_until = UTC
 
 const row = async () => (await deviceRow('r1'))!;
 
-describe('registering behind a gateway', () => {
-  it('takes an id that nobody has, and once more by the same instance', async () => {
-    expect(await register()).toMatchObject({ kind: 'taken', same: false, former: false, operator_state: 'active' });
-    expect(await row()).toMatchObject({ status: 'online', gateway_id: 'g1', lock_name: null, ring_token: null });
-    expect(await register({ gateway_id: 'g2' })).toMatchObject({ kind: 'taken', same: true });
-    expect((await row()).gateway_id).toBe('g2');
-  });
+it('registering behind a gateway takes an id that nobody has, and once more by the same instance', async () => {
+  expect(await register()).toMatchObject({ kind: 'taken', same: false, former: false, operator_state: 'active' });
+  expect(await row()).toMatchObject({ status: 'online', gateway_id: 'g1', lock_name: null, ring_token: null });
+  expect(await register({ gateway_id: 'g2' })).toMatchObject({ kind: 'taken', same: true });
+  expect((await row()).gateway_id).toBe('g2');
+});
 
-  it('is refused while another instance has a valid lease, whatever it is', async () => {
-    await register();
-    expect(await register({ instance_token: fresh() })).toEqual({ kind: 'running' });
-    expect(await register({}, PLAIN)).toEqual({ kind: 'running' });
-    await expire();
-    expect(await register({ instance_token: fresh() })).toMatchObject({ kind: 'taken', same: false, former: true });
-  });
+it('registering behind a gateway is refused while another instance has a valid lease, whatever it is', async () => {
+  await register();
+  expect(await register({ instance_token: fresh() })).toEqual({ kind: 'running' });
+  expect(await register({}, PLAIN)).toEqual({ kind: 'running' });
+  await expire();
+  expect(await register({ instance_token: fresh() })).toMatchObject({ kind: 'taken', same: false, former: true });
+});
 
-  it('is refused while a session lock is held, and while such a device was heard of lately', async () => {
-    await addDevice('r1', { columns: { lock_name: 'afd:test-r1', last_heartbeat: '2020-01-01' } });
-    const other = await db.session();
-    await other.rows("SELECT GET_LOCK('afd:test-r1', 0)");
-    expect(await register()).toEqual({ kind: 'running' });
-    await other.rows("SELECT RELEASE_LOCK('afd:test-r1')");
-    await session.write(`UPDATE ${names.device} SET last_heartbeat = UTC_TIMESTAMP(3)`);
-    expect(await register()).toEqual({ kind: 'running' });
-    await change({ last_heartbeat: '2020-01-01' });
-    expect(await register()).toMatchObject({ kind: 'taken' });
-  });
+it('registering behind a gateway is refused while a session lock is held, and while such a device was heard of lately', async () => {
+  await addDevice('r1', { columns: { lock_name: 'afd:test-r1', last_heartbeat: '2020-01-01' } });
+  const other = await db.session();
+  await other.rows("SELECT GET_LOCK('afd:test-r1', 0)");
+  expect(await register()).toEqual({ kind: 'running' });
+  await other.rows("SELECT RELEASE_LOCK('afd:test-r1')");
+  await session.write(`UPDATE ${names.device} SET last_heartbeat = UTC_TIMESTAMP(3)`);
+  expect(await register()).toEqual({ kind: 'running' });
+  await change({ last_heartbeat: '2020-01-01' });
+  expect(await register()).toMatchObject({ kind: 'taken' });
 });
 
 describe('a lease', () => {

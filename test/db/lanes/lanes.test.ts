@@ -11,55 +11,53 @@ useDatabase();
 const discover = (most?: number) => discoverLanes(session, names, [], most);
 const PAST = '2020-01-01 00:00:00.000';
 
-describe('discoverLanes', () => {
-  it('gives few bytes of requirements that are too long, as a text that is no JSON', async ({ skip }) => {
-    skip(session.facts.maxAllowedPacket < 8e6, 'the server takes no row of that size');
-    const add = (task_type: string, requirements: object) =>
-      addTask({ task_type, required_capabilities: JSON.stringify(requirements) });
-    const id = await add('x', { browser: true, more: 'x'.repeat(4_000_000) });
-    const exact = { a: 'x'.repeat(8192 - 20) };
-    const other = await add('y', exact);
-    const heads = await discover();
-    const [odd, good] = [id, other].map((wanted) => heads.find((head) => head.id === wanted)?.required_capabilities);
-    expect(odd?.length).toBeLessThan(100);
-    expect(requirementsOf(odd).readable).toBe(false);
-    expect(JSON.parse(good ?? '')).toEqual(exact);
-  });
+it('discoverLanes gives few bytes of requirements that are too long, as a text that is no JSON', async ({ skip }) => {
+  skip(session.facts.maxAllowedPacket < 8e6, 'the server takes no row of that size');
+  const add = (task_type: string, requirements: object) =>
+    addTask({ task_type, required_capabilities: JSON.stringify(requirements) });
+  const id = await add('x', { browser: true, more: 'x'.repeat(4_000_000) });
+  const exact = { a: 'x'.repeat(8192 - 20) };
+  const other = await add('y', exact);
+  const heads = await discover();
+  const [odd, good] = [id, other].map((wanted) => heads.find((head) => head.id === wanted)?.required_capabilities);
+  expect(odd?.length).toBeLessThan(100);
+  expect(requirementsOf(odd).readable).toBe(false);
+  expect(JSON.parse(good ?? '')).toEqual(exact);
+});
 
-  it('gives one head per lane and rank: the first due, then the first id, up to a number of them', async () => {
-    await addTask({ task_type: 'x', status: 'running' });
-    expect(await discover()).toEqual([]);
-    await addTask({ task_type: 'x', next_run_at: '2020-01-02 00:00:00' });
-    const head = await addTask({ task_type: 'x', next_run_at: PAST });
-    await addTask({ task_type: 'x', next_run_at: PAST });
-    const urgent = await addTask({ task_type: 'x', priority: 10 });
-    const needy = await addTask({ task_type: 'x', required_capabilities: '{"browser":true}' });
-    const later = await addTask({ task_type: 'y', next_run_at: '2099-01-01 00:00:00' });
-    const heads = await discover();
-    const of = (id: number) => heads.find((one) => one.id === id);
-    expect(heads.map((one) => one.id).sort()).toEqual([head, urgent, needy, later].sort());
-    expect(new Set(heads.map((one) => one.lane.toString('hex'))).size).toBe(3);
-    expect(of(head)).toMatchObject({ task_type: 'x', claim_rank: 5, due_at: PAST, required_capabilities: null });
-    expect(of(urgent)?.claim_rank).toBe(0);
-    expect(JSON.parse(of(needy)?.required_capabilities ?? '')).toEqual({ browser: true });
-    expect(of(later)?.due_at).toBe('2099-01-01 00:00:00.000');
-    expect(await discover(3)).toHaveLength(3);
-  });
+it('discoverLanes gives one head per lane and rank: the first due, then the first id, up to a number of them', async () => {
+  await addTask({ task_type: 'x', status: 'running' });
+  expect(await discover()).toEqual([]);
+  await addTask({ task_type: 'x', next_run_at: '2020-01-02 00:00:00' });
+  const head = await addTask({ task_type: 'x', next_run_at: PAST });
+  await addTask({ task_type: 'x', next_run_at: PAST });
+  const urgent = await addTask({ task_type: 'x', priority: 10 });
+  const needy = await addTask({ task_type: 'x', required_capabilities: '{"browser":true}' });
+  const later = await addTask({ task_type: 'y', next_run_at: '2099-01-01 00:00:00' });
+  const heads = await discover();
+  const of = (id: number) => heads.find((one) => one.id === id);
+  expect(heads.map((one) => one.id).sort()).toEqual([head, urgent, needy, later].sort());
+  expect(new Set(heads.map((one) => one.lane.toString('hex'))).size).toBe(3);
+  expect(of(head)).toMatchObject({ task_type: 'x', claim_rank: 5, due_at: PAST, required_capabilities: null });
+  expect(of(urgent)?.claim_rank).toBe(0);
+  expect(JSON.parse(of(needy)?.required_capabilities ?? '')).toEqual({ browser: true });
+  expect(of(later)?.due_at).toBe('2099-01-01 00:00:00.000');
+  expect(await discover(3)).toHaveLength(3);
+});
 
-  it('reads the index in its order: no sort', async () => {
-    for (let n = 0; n < 50; n += 1) await addTask({ task_type: `t${n % 5}`, priority: n % 10 });
-    const [one, other] = await discover();
-    for (const next of [undefined, other]) {
-      const plan = await planOf(session, seekStatement(names, one!, next));
-      expect(plan).toHaveLength(next === undefined ? 1 : 2);
-      // The condition is a read by equality, which ends with its lane and rank.
-      if (next !== undefined) expect(plan[1]).toMatchObject({ type: 'ref', ref: 'const,const,const' });
-      for (const step of plan) {
-        expect(step).toMatchObject({ key: 'afd_claim' });
-        expect(String(step.Extra)).not.toMatch(/filesort|temporary/);
-      }
+it('discoverLanes reads the index in its order: no sort', async () => {
+  for (let n = 0; n < 50; n += 1) await addTask({ task_type: `t${n % 5}`, priority: n % 10 });
+  const [one, other] = await discover();
+  for (const next of [undefined, other]) {
+    const plan = await planOf(session, seekStatement(names, one!, next));
+    expect(plan).toHaveLength(next === undefined ? 1 : 2);
+    // The condition is a read by equality, which ends with its lane and rank.
+    if (next !== undefined) expect(plan[1]).toMatchObject({ type: 'ref', ref: 'const,const,const' });
+    for (const step of plan) {
+      expect(step).toMatchObject({ key: 'afd_claim' });
+      expect(String(step.Extra)).not.toMatch(/filesort|temporary/);
     }
-  });
+  }
 });
 
 describe('discoverLanes with known lanes and ranks finds what it finds without any', () => {

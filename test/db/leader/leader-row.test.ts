@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { describe, expect, vi } from 'vitest';
+import { expect, vi } from 'vitest';
 import { assertLeader, NotLeader } from '../../../src/core/db/leader/assert-leader.ts';
 import { electLeader } from '../../../src/core/db/leader/elect-leader.ts';
 import { readLease } from '../../../src/core/db/leader/read-lease.ts';
@@ -7,7 +7,6 @@ import { renewLeader } from '../../../src/core/db/leader/renew-leader.ts';
 import { resignLeader } from '../../../src/core/db/leader/resign-leader.ts';
 import { dutyTransaction } from '../../../src/core/leader/duty/duty-transaction.ts';
 import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
-import { addDevice } from '../../helpers/rows-here.ts';
 
 useDatabase();
 const a = { device_id: 'a', instance_token: randomBytes(16), lease_s: 10 };
@@ -21,14 +20,13 @@ const expire = () =>
   session.write(`UPDATE ${names.leader} SET expires_at = UTC_TIMESTAMP(3) - INTERVAL 1000 MICROSECOND`);
 const row = async () => (await session.rows(`SELECT * FROM ${names.leader}`))[0];
 
-describe('elect', () => {
-  it('the lease of a dead holder is taken only as it was seen', async () => {
-    await elect(a);
-    const seen = await lease();
-    await session.write(`UPDATE ${names.leader} SET renewed_at = renewed_at + INTERVAL 1 SECOND`);
-    expect(await elect({ ...b, dead: seen })).toBeUndefined();
-    expect(await elect({ ...b, dead: await lease() })).toBe(2);
-  });
+it('the lease of a dead holder is taken only as it was seen', async () => {
+  expect(await elect(a)).toBe(1);
+  expect(await elect(b)).toBeUndefined();
+  const seen = await lease();
+  await session.write(`UPDATE ${names.leader} SET renewed_at = renewed_at + INTERVAL 1 SECOND`);
+  expect(await elect({ ...b, dead: seen })).toBeUndefined();
+  expect(await elect({ ...b, dead: await lease() })).toBe(2);
 });
 
 it('a lease ends by the clock of the server, whatever that of its node says', async () => {
@@ -44,30 +42,18 @@ it('a lease ends by the clock of the server, whatever that of its node says', as
   ]);
 });
 
-describe('read', () => {
-  it('says whether the lease is valid and what the holder’s device row shows', async () => {
-    const device = await addDevice('a', { lock_taken_s: 0 });
-    await elect(a);
-    const valid = { holder: 'a', term: 1, valid: 1, device_status: 'online' };
-    expect(await lease()).toMatchObject({ ...valid, lock_free: 1 });
-    // A lock that is held, or not known, is not free.
-    const holder = await db.session();
-    await holder.rows('SELECT GET_LOCK(?, 0)', [device.lock_name]);
-    expect(await lease()).toMatchObject({ ...valid, lock_free: 0 });
-    await session.write(`UPDATE ${names.device} SET lock_name = NULL`);
-    expect((await lease())?.lock_free).toBe(0);
-    await session.write(`DELETE FROM ${names.device}`);
-    await expire();
-    expect(await lease()).toMatchObject({ valid: 0, lock_free: 0, device_status: null });
-  });
-});
-
-describe('renew', () => {
-  it('an expired lease is not extended', async () => {
-    await elect(a);
-    await expire();
-    expect(await renew({ ...a, term: 1 })).toBe(false);
-  });
+it('an expired lease is not extended, nor by another term, instance or holder', async () => {
+  await elect(a);
+  const before = await row();
+  for (const of of [
+    { ...a, term: 2 },
+    { ...otherInstance, term: 1 },
+    { ...b, term: 1 },
+  ])
+    expect(await renew(of)).toBe(false);
+  expect(await row()).toEqual(before);
+  await expire();
+  expect(await renew({ ...a, term: 1 })).toBe(false);
 });
 
 it('resigning is bound to the term', async () => {
@@ -78,31 +64,30 @@ it('resigning is bound to the term', async () => {
   expect(await row()).toMatchObject({ holder: null, term: 1, expires_at: null });
 });
 
-describe('fence', () => {
-  const fenced = (term: number, holder = 'a') =>
-    dutyTransaction(session, names, { holder, term }, (s) =>
-      s.write(`INSERT INTO ${names.setting} (name, value) VALUES ('mark', '1')`),
-    );
-  const written = async () => (await session.rows(`SELECT name FROM ${names.setting}`)).length;
+const fenced = (term: number, holder = 'a') =>
+  dutyTransaction(session, names, { holder, term }, (s) =>
+    s.write(`INSERT INTO ${names.setting} (name, value) VALUES ('mark', '1')`),
+  );
+const written = async () => (await session.rows(`SELECT name FROM ${names.setting}`)).length;
 
-  it('a duty of a term that is over writes nothing', async () => {
-    await elect(a);
-    await expire();
-    await expect(fenced(1)).rejects.toBeInstanceOf(NotLeader);
-    await elect(b);
-    await expect(fenced(1)).rejects.toBeInstanceOf(NotLeader);
-    expect(await written()).toBe(0);
-  });
+it('a duty of a term that is over writes nothing', async () => {
+  await elect(a);
+  await expect(fenced(1, 'b')).rejects.toBeInstanceOf(NotLeader);
+  await expire();
+  await expect(fenced(1)).rejects.toBeInstanceOf(NotLeader);
+  await elect(b);
+  await expect(fenced(1)).rejects.toBeInstanceOf(NotLeader);
+  expect(await written()).toBe(0);
+});
 
-  it('nobody acquires between the fence and its commit; nobody waits for one that was frozen there', async () => {
-    await elect(a);
-    const frozen = await db.session();
-    await frozen.write('START TRANSACTION');
-    await assertLeader(frozen, names, { holder: 'a', term: 1 });
-    // It would wait for the lock until it is refused (1205), and this session's heartbeat behind it.
-    expect(await elect(otherInstance)).toBeUndefined();
-    expect(await elect({ ...b, dead: await lease() })).toBeUndefined();
-    await frozen.write('COMMIT');
-    expect(await elect({ ...b, dead: await lease() })).toBe(2);
-  });
+it('nobody acquires between the fence and its commit; nobody waits for one that was frozen there', async () => {
+  await elect(a);
+  const frozen = await db.session();
+  await frozen.write('START TRANSACTION');
+  await assertLeader(frozen, names, { holder: 'a', term: 1 });
+  // It would wait for the lock until it is refused (1205), and this session's heartbeat behind it.
+  expect(await elect(otherInstance)).toBeUndefined();
+  expect(await elect({ ...b, dead: await lease() })).toBeUndefined();
+  await frozen.write('COMMIT');
+  expect(await elect({ ...b, dead: await lease() })).toBe(2);
 });

@@ -1,6 +1,6 @@
 // Every generated column for the extremes of what it is made of: in a fresh table and in adopted ones, on this server. What
 // cannot be computed cannot be changed, not even by the UPDATE that would set the row aside.
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { migrateUp } from '../../../src/core/db/migrate/migrator.ts';
 import { type OldDatabase, oldDatabase, T1 } from './old-table.ts';
 
@@ -48,21 +48,22 @@ async function made(create: string[]) {
   else await db.migrate();
 }
 
-describe('finding F8: a generated column has a value for every extreme, and the row can be changed', () => {
-  it.each<[string, string[]]>([
-    ['a fresh table', []],
-    ['an adopted T1 table', [T1]],
-    ['an adopted table with times of DATETIME(6) NULL', [T1, times('DATETIME(6)')]],
+it.each<[string, string[]]>([
+  ['a fresh table', []],
+  ['an adopted T1 table', [T1]],
+  ['an adopted table with times of DATETIME(6) NULL', [T1, times('DATETIME(6)')]],
+  [
+    'an adopted table with times of DATETIME(3) NOT NULL',
     [
-      'an adopted table with times of DATETIME(3) NOT NULL',
-      [
-        T1,
-        alter(
-          `MODIFY next_run_at DATETIME(3) NOT NULL DEFAULT '1970-01-02 00:00:00', MODIFY created_at DATETIME(3) NOT NULL`,
-        ),
-      ],
+      T1,
+      alter(
+        `MODIFY next_run_at DATETIME(3) NOT NULL DEFAULT '1970-01-02 00:00:00', MODIFY created_at DATETIME(3) NOT NULL`,
+      ),
     ],
-  ])('due_at of %s', async (_, create) => {
+  ],
+])(
+  'finding F8: a generated column has a value for every extreme, and the row can be changed due_at of %s',
+  async (_, create) => {
     await made(create);
     const nullable = !create.join().includes('NOT NULL DEFAULT');
     const moments = MOMENTS.filter(([typed]) => nullable || typed !== 'NULL');
@@ -76,14 +77,17 @@ describe('finding F8: a generated column has a value for every extreme, and the 
     await check((typed) => `'t', 'u', ${typed}, '1970-01-01 00:00:00'`);
     // created_at stands in for next_run_at.
     if (nullable) await check((typed) => `'t', 'u', NULL, ${typed}`);
-  });
+  },
+);
 
-  it.each([
-    ['TINYINT', [-128, 0, 1, 10, 127]],
-    ['INT UNSIGNED', [0, 11, 4294967295]],
-    ['BIGINT', ['-9223372036854775808', '9223372036854775807']],
-    ['BIGINT UNSIGNED', [0, '18446744073709551615']],
-  ])('claim_rank of a priority that is %s', async (type, values) => {
+it.each([
+  ['TINYINT', [-128, 0, 1, 10, 127]],
+  ['INT UNSIGNED', [0, 11, 4294967295]],
+  ['BIGINT', ['-9223372036854775808', '9223372036854775807']],
+  ['BIGINT UNSIGNED', [0, '18446744073709551615']],
+])(
+  'finding F8: a generated column has a value for every extreme, and the row can be changed claim_rank of a priority that is %s',
+  async (type, values) => {
     await made([T1, alter(`ADD priority ${type} NULL`)]);
     const rows = await exercise(
       'priority',
@@ -91,14 +95,17 @@ describe('finding F8: a generated column has a value for every extreme, and the 
     );
     const ranks = [...values.map((value) => 10 - Math.min(10, Math.max(0, Number(value)))), 5];
     expect(rows.map((row) => row?.claim_rank)).toEqual(ranks);
-  });
+  },
+);
 
-  it.each([
-    ['VARCHAR(255) NULL', 'JSON NULL'],
-    ['VARCHAR(255) CHARACTER SET latin1 NULL', 'TEXT NULL'],
-    ["ENUM('t', 'u', '') NULL", 'TEXT CHARACTER SET utf8mb3 NULL'],
-    ['CHAR(255) COLLATE utf8mb4_bin NULL', 'LONGTEXT CHARACTER SET latin1 NULL'],
-  ])('lane of a task_type that is %s with required_capabilities %s', async (type, capabilities) => {
+it.each([
+  ['VARCHAR(255) NULL', 'JSON NULL'],
+  ['VARCHAR(255) CHARACTER SET latin1 NULL', 'TEXT NULL'],
+  ["ENUM('t', 'u', '') NULL", 'TEXT CHARACTER SET utf8mb3 NULL'],
+  ['CHAR(255) COLLATE utf8mb4_bin NULL', 'LONGTEXT CHARACTER SET latin1 NULL'],
+])(
+  'finding F8: a generated column has a value for every extreme, and the row can be changed lane of a task_type that is %s with required_capabilities %s',
+  async (type, capabilities) => {
     await made([T1, alter(`MODIFY task_type ${type}, ADD required_capabilities ${capabilities}`)]);
     const texts = capabilities.startsWith('JSON') ? [] : ["''", "'chrome'", "REPEAT('x', 60000)"];
     const rows = await exercise(
@@ -110,5 +117,5 @@ describe('finding F8: a generated column has a value for every extreme, and the 
     for (const row of rows) expect(row?.lane).toBe(16);
     // No type, no lane: never claimed, and reported (no_task_type).
     expect((await exercise('retry', [`NULL, 'u', 0`]))[0]?.lane).toBeNull();
-  });
-});
+  },
+);

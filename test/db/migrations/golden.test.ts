@@ -1,7 +1,7 @@
 // The schema as a file, fresh and adopted, spelled alike for both servers: a change is a reviewed diff.
 //   npx vitest run test/db/migrations/golden.test.ts -u
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { migrateUp } from '../../../src/core/db/migrate/migrator.ts';
 import { type OldDatabase, oldDatabase, T1 } from './old-table.ts';
 
@@ -68,24 +68,22 @@ async function schema(tables: string[]): Promise<string> {
   return parts.join('\n');
 }
 
-describe('the schema', () => {
-  afterEach(() => db.drop());
+afterEach(() => db.drop());
 
-  it('that afd makes is the reviewed one', async () => {
-    db = await oldDatabase([], { task: 'af_crawl_task' });
-    await migrateUp(db.address, db.names);
-    const { plain } = db.names;
-    const { device, task, assignment, heartbeat, leader, lane, setting, progress, checkpoint, log, taskEnd } = plain;
-    const tables = [device, task, assignment, heartbeat, leader, lane, setting, progress, checkpoint, log, taskEnd];
-    const text = await schema(tables);
-    await expect(text).toMatchFileSnapshot(golden('schema.sql'));
-  });
+it('the schema that afd makes is the reviewed one', async () => {
+  db = await oldDatabase([], { task: 'af_crawl_task' });
+  await migrateUp(db.address, db.names);
+  const { plain } = db.names;
+  const { device, task, assignment, heartbeat, leader, lane, setting, progress, checkpoint, log, taskEnd } = plain;
+  const tables = [device, task, assignment, heartbeat, leader, lane, setting, progress, checkpoint, log, taskEnd];
+  const text = await schema(tables);
+  await expect(text).toMatchFileSnapshot(golden('schema.sql'));
+});
 
-  it('of an adopted T1 table is the reviewed one', async () => {
-    db = await oldDatabase([T1]);
-    await db.migrate();
-    await expect(await schema(['af_crawl_tasks', 'af_task_assignment'])).toMatchFileSnapshot(
-      golden('schema-adopted-t1.sql'),
-    );
-  });
+it('the schema of an adopted T1 table is the reviewed one', async () => {
+  db = await oldDatabase([T1]);
+  await db.migrate();
+  await expect(await schema(['af_crawl_tasks', 'af_task_assignment'])).toMatchFileSnapshot(
+    golden('schema-adopted-t1.sql'),
+  );
 });

@@ -67,12 +67,6 @@ describe('the progress of attempts', () => {
     expect(await write(row(stale))).toBe(0);
   });
 
-  it('of a task that has ended, or is gone, is not written: zero rows', async () => {
-    const done = await addRunning('w1', { status: 'done', claim_token: null });
-    expect(await write(row(done), row({ ...done, task_id: done.task_id + 1000 }))).toBe(0);
-    expect(await stored()).toEqual([]);
-  });
-
   it('waits for no lock on the task, and takes none', async () => {
     const held = await addRunning('w1');
     const other = await holding(names.task, held.task_id);

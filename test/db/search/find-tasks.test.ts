@@ -153,36 +153,34 @@ it('a task of a list has its device, its progress and its times; long texts are 
   expect((await readTasks(session, names, [])).tasks).toEqual([]);
 });
 
-describe('a task alone', () => {
-  it('has its newest attempts, oldest first, with long results left out', async () => {
-    const device = await addDevice('w1');
-    const task_id = await addTask({ status: 'done', attempt: 102 });
-    for (let attempt = 1; attempt <= 102; attempt += 1) {
-      const result = JSON.stringify({ a: 'x'.repeat(attempt === 101 ? 9000 : 1) });
-      const columns = { attempt, status: 'completed', result, error_message: 'e'.repeat(5000) };
-      await addAttempt({ device, task_id, columns });
-    }
-    const { task } = await viewTask(session, names, task_id);
-    expect(task).toMatchObject({ more_attempts: true, device_id: 'w1' });
-    expect(task.attempts.map((one) => one.attempt)).toEqual(Array.from({ length: 100 }, (_, n) => n + 3));
-    expect(task.attempts[98]).toMatchObject({ result: null, truncated: ['result', 'error_message'] });
-    expect(task.attempts[99]).toMatchObject({ result: { a: 'x' }, truncated: ['error_message'], device_id: 'w1' });
-    expect(task.attempts[99]?.error_message).toHaveLength(4000);
-  });
+it('a task alone has its newest attempts, oldest first, with long results left out', async () => {
+  const device = await addDevice('w1');
+  const task_id = await addTask({ status: 'done', attempt: 102 });
+  for (let attempt = 1; attempt <= 102; attempt += 1) {
+    const result = JSON.stringify({ a: 'x'.repeat(attempt === 101 ? 9000 : 1) });
+    const columns = { attempt, status: 'completed', result, error_message: 'e'.repeat(5000) };
+    await addAttempt({ device, task_id, columns });
+  }
+  const { task } = await viewTask(session, names, task_id);
+  expect(task).toMatchObject({ more_attempts: true, device_id: 'w1' });
+  expect(task.attempts.map((one) => one.attempt)).toEqual(Array.from({ length: 100 }, (_, n) => n + 3));
+  expect(task.attempts[98]).toMatchObject({ result: null, truncated: ['result', 'error_message'] });
+  expect(task.attempts[99]).toMatchObject({ result: { a: 'x' }, truncated: ['error_message'], device_id: 'w1' });
+  expect(task.attempts[99]?.error_message).toHaveLength(4000);
+});
 
-  it('has a checkpoint only if that was stored for this very task; one that does not exist is not found', async () => {
-    const task_id = await addTask();
-    const checkpoint = async () => (await viewTask(session, names, task_id)).task.checkpoint;
-    const store = (created: string) =>
-      session.write(
-        `REPLACE INTO ${names.checkpoint} (task_id, attempt, value, task_created_at, written_at)
-         SELECT id, 2, '{"n":1}', ${created}, UTC_TIMESTAMP(3) FROM ${names.task}`,
-      );
-    expect(await checkpoint()).toBeNull();
-    await store('created_at');
-    expect(await checkpoint()).toMatchObject({ attempt: 2, bytes: 7 });
-    await store("'2001-01-01'");
-    expect(await checkpoint()).toBeNull();
-    await expect(viewTask(session, names, task_id + 1)).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
-  });
+it('a task alone has a checkpoint only if that was stored for this very task; one that does not exist is not found', async () => {
+  const task_id = await addTask();
+  const checkpoint = async () => (await viewTask(session, names, task_id)).task.checkpoint;
+  const store = (created: string) =>
+    session.write(
+      `REPLACE INTO ${names.checkpoint} (task_id, attempt, value, task_created_at, written_at)
+       SELECT id, 2, '{"n":1}', ${created}, UTC_TIMESTAMP(3) FROM ${names.task}`,
+    );
+  expect(await checkpoint()).toBeNull();
+  await store('created_at');
+  expect(await checkpoint()).toMatchObject({ attempt: 2, bytes: 7 });
+  await store("'2001-01-01'");
+  expect(await checkpoint()).toBeNull();
+  await expect(viewTask(session, names, task_id + 1)).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
 });

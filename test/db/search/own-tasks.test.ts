@@ -1,5 +1,5 @@
 // What a search over the tasks of one submitter reads: what they have added, and nothing of others, however big the table.
-import { describe, expect } from 'vitest';
+import { expect } from 'vitest';
 import { insertOwner, ownsTask, ownsTaskStatement } from '../../../src/core/db/access/task-owners.ts';
 import { listStatement } from '../../../src/core/db/batches/batch-rows.ts';
 import { partStatement } from '../../../src/core/db/export/export-part.ts';
@@ -16,42 +16,40 @@ const ALL = { owner: OWNER, before: Number.MAX_SAFE_INTEGER, rows: 2000 };
 const find = (search: object, limit = 10, before?: number) =>
   findTaskIds(session, { names }, { ...search, owner: OWNER }, { limit, before }, before === undefined);
 
-describe('a task of a submitter', () => {
-  it('is theirs alone, and one that has its id later is not', async () => {
-    const [mine, other] = [await addTask(), await addTask()];
-    await insertOwner(session, names, OWNER, [mine]);
-    await insertOwner(session, names, 'user:7', [other]);
-    await insertOwner(session, names, OWNER, []);
-    const owns = (id: number, owner = OWNER) => ownsTask(session, names, owner, id);
-    expect([await owns(mine), await owns(other), await owns(other + 1)]).toEqual([true, false, false]);
-    expect([await owns(mine, 'user:7'), await owns(other, 'user:7')]).toEqual([false, true]);
-    expect(await find({})).toEqual({ ids: [mine], next: null, cut: false, total: { count: 1, exact: true } });
-    await session.write(`UPDATE ${names.task} SET created_at = created_at - INTERVAL 1 HOUR WHERE id = ?`, [mine]);
-    expect(await owns(mine)).toBe(false);
-    for (const search of [{}, { status: ['pending'] }, { dedupe_key: 'x' }])
-      expect(await find(search)).toEqual({ ids: [], next: null, cut: false, total: { count: 0, exact: true } });
-    await insertOwner(session, names, OWNER, [mine]);
-    expect(await owns(mine)).toBe(true);
-  });
+it('a task of a submitter is theirs alone, and one that has its id later is not', async () => {
+  const [mine, other] = [await addTask(), await addTask()];
+  await insertOwner(session, names, OWNER, [mine]);
+  await insertOwner(session, names, 'user:7', [other]);
+  await insertOwner(session, names, OWNER, []);
+  const owns = (id: number, owner = OWNER) => ownsTask(session, names, owner, id);
+  expect([await owns(mine), await owns(other), await owns(other + 1)]).toEqual([true, false, false]);
+  expect([await owns(mine, 'user:7'), await owns(other, 'user:7')]).toEqual([false, true]);
+  expect(await find({})).toEqual({ ids: [mine], next: null, cut: false, total: { count: 1, exact: true } });
+  await session.write(`UPDATE ${names.task} SET created_at = created_at - INTERVAL 1 HOUR WHERE id = ?`, [mine]);
+  expect(await owns(mine)).toBe(false);
+  for (const search of [{}, { status: ['pending'] }, { dedupe_key: 'x' }])
+    expect(await find(search)).toEqual({ ids: [], next: null, cut: false, total: { count: 0, exact: true } });
+  await insertOwner(session, names, OWNER, [mine]);
+  expect(await owns(mine)).toBe(true);
+});
 
-  it('is found with each other condition, page by page', async () => {
-    const ids: number[] = [];
-    for (let n = 0; n < 7; n += 1) {
-      const columns = n % 2 === 0 ? { status: 'done', dedupe_key: `d${n}`, batch_id: 4 } : { task_type: 'odd' };
-      ids.unshift(await addTask(columns));
-      await insertOwner(session, names, 'user:7', [await addTask({ status: 'done', batch_id: 4 })]);
-    }
-    await insertOwner(session, names, OWNER, ids);
-    const [a, b, c, d, e, f, g] = ids as [number, number, number, number, number, number, number];
-    expect(await find({}, 3)).toMatchObject({ ids: [a, b, c], next: c, total: { count: 7, exact: true } });
-    expect(await find({}, 3, c)).toMatchObject({ ids: [d, e, f], next: f });
-    expect(await find({}, 3, f)).toMatchObject({ ids: [g], next: null, cut: false });
-    expect((await find({ status: ['done'] })).ids).toEqual([a, c, e, g]);
-    expect((await find({ batch_id: 4 })).ids).toEqual([a, c, e, g]);
-    expect(await find({ task_type: 'odd' })).toMatchObject({ ids: [b, d, f], total: { count: 3, exact: true } });
-    expect((await find({ dedupe_key: 'd6' })).ids).toEqual([a]);
-    expect((await find({ device_id: 'w1' })).ids).toEqual([]);
-  });
+it('a task of a submitter is found with each other condition, page by page', async () => {
+  const ids: number[] = [];
+  for (let n = 0; n < 7; n += 1) {
+    const columns = n % 2 === 0 ? { status: 'done', dedupe_key: `d${n}`, batch_id: 4 } : { task_type: 'odd' };
+    ids.unshift(await addTask(columns));
+    await insertOwner(session, names, 'user:7', [await addTask({ status: 'done', batch_id: 4 })]);
+  }
+  await insertOwner(session, names, OWNER, ids);
+  const [a, b, c, d, e, f, g] = ids as [number, number, number, number, number, number, number];
+  expect(await find({}, 3)).toMatchObject({ ids: [a, b, c], next: c, total: { count: 7, exact: true } });
+  expect(await find({}, 3, c)).toMatchObject({ ids: [d, e, f], next: f });
+  expect(await find({}, 3, f)).toMatchObject({ ids: [g], next: null, cut: false });
+  expect((await find({ status: ['done'] })).ids).toEqual([a, c, e, g]);
+  expect((await find({ batch_id: 4 })).ids).toEqual([a, c, e, g]);
+  expect(await find({ task_type: 'odd' })).toMatchObject({ ids: [b, d, f], total: { count: 3, exact: true } });
+  expect((await find({ dedupe_key: 'd6' })).ids).toEqual([a]);
+  expect((await find({ device_id: 'w1' })).ids).toEqual([]);
 });
 
 it('among 5,000 tasks, of which one submitter has added every fourth, each statement reads theirs alone', async () => {

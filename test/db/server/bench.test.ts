@@ -1,6 +1,5 @@
 import { expect } from 'vitest';
 import { countEnded } from '../../../src/core/db/attempts/count-ended.ts';
-import { readDurability } from '../../../src/core/db/server/durability.ts';
 import { createSchema, dropSchema } from '../../../src/core/db/server/scratch-schema.ts';
 import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
 import { addAttempt, addDevice, addTask } from '../../helpers/rows-here.ts';
@@ -17,13 +16,6 @@ it('a scratch schema is made once, never taken over, and dropped', async () => {
     await dropSchema(session, name);
   }
   expect(await schemas()).toEqual([]);
-});
-
-it('durability is what the server says of itself', async () => {
-  const [row] = await session.rows('SELECT @@innodb_flush_log_at_trx_commit AS flush, @@log_bin AS binlog');
-  expect(await readDurability(session)).toEqual({
-    ...{ innodb_flush_log_at_trx_commit: row?.flush, sync_binlog: expect.any(Number), log_bin: row?.binlog === 1 },
-  });
 });
 
 it('what has ended is counted by tasks and by attempts, so that a second run shows', async () => {

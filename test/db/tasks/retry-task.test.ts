@@ -90,26 +90,24 @@ describe('retrying a task', () => {
   });
 });
 
-describe('the tasks that may be retried', () => {
-  const add = (status: string, columns = {}) => addTask({ status, attempt: 1, ...columns });
-  const find = (filter: Partial<RetryFilter> = {}, of = session) =>
-    retryableTasks(of, names, { status: 'failed', limit: 100, ...filter });
+const add = (status: string, columns = {}) => addTask({ status, attempt: 1, ...columns });
+const find = (filter: Partial<RetryFilter> = {}, of = session) =>
+  retryableTasks(of, names, { status: 'failed', limit: 100, ...filter });
 
-  it('are found by status and type, oldest first, up to a limit', async () => {
-    const [a, , c] = [await add('failed'), await add('cancelled'), await add('failed', { task_type: 't' })];
-    expect(await find()).toEqual([a, c]);
-    expect(await find({ task_type: 't' })).toEqual([c]);
-    expect(await find({ limit: 1 })).toEqual([a]);
-  });
+it('the tasks that may be retried are found by status and type, oldest first, up to a limit', async () => {
+  const [a, , c] = [await add('failed'), await add('cancelled'), await add('failed', { task_type: 't' })];
+  expect(await find()).toEqual([a, c]);
+  expect(await find({ task_type: 't' })).toEqual([c]);
+  expect(await find({ limit: 1 })).toEqual([a]);
+});
 
-  it('E1 --since is the same instant in every zone of the session', async () => {
-    const ours = await add('failed', { finished_at: '2026-01-01 12:00:00.000' });
-    const west = await db.session({ timeZone: '-08:00' });
-    // 12:00 UTC as a program in that zone writes it.
-    const foreign = await add('failed', { updated_at: '2026-01-01 04:00:00' });
-    expect(await find({ since: '2026-01-01T12:00:00.000Z' }, west)).toEqual([ours, foreign]);
-    expect(await find({ since: '2026-01-01T12:00:01.000Z' }, west)).toEqual([]);
-  });
+it('E1 --since of the tasks that may be retried is the same instant in every zone of the session', async () => {
+  const ours = await add('failed', { finished_at: '2026-01-01 12:00:00.000' });
+  const west = await db.session({ timeZone: '-08:00' });
+  // 12:00 UTC as a program in that zone writes it.
+  const foreign = await add('failed', { updated_at: '2026-01-01 04:00:00' });
+  expect(await find({ since: '2026-01-01T12:00:00.000Z' }, west)).toEqual([ours, foreign]);
+  expect(await find({ since: '2026-01-01T12:00:01.000Z' }, west)).toEqual([]);
 });
 
 it('the states of tasks come by id; what does not exist is missing, and no ids are no question', async () => {
