@@ -132,24 +132,18 @@ describe('rescue', () => {
       await between(east);
       await rescueAssignment(east, names, locked!, what);
     });
-    const [found] = await east.rows(
-      `SELECT TIMESTAMPDIFF(SECOND, NOW(3), t.next_run_at) AS due, TIMESTAMPDIFF(SECOND, t.finished_at, UTC_TIMESTAMP(3)) AS finished,
-         TIMESTAMPDIFF(SECOND, a.completed_at, UTC_TIMESTAMP(3)) AS completed
-       FROM ${names.assignment} a JOIN ${names.task} t ON t.id = a.task_id WHERE a.id = ?`,
-      [row.assignment_id],
-    );
-    return found!;
+    const due = `SELECT TIMESTAMPDIFF(SECOND, NOW(3), next_run_at) AS s FROM ${names.task} WHERE id = ?`;
+    return Number((await east.rows(due, [row.task_id]))[0]?.s);
   };
 
   it('writes both rows, and the next run in the task table’s own time', async () => {
     const row = await attempt();
-    const { due, completed } = await rescue(row, end);
+    const due = await rescue(row, end);
     const open = { status: 'pending', retry: 1, lost_count: 2, claim_token: null, last_error: 'gone' };
     expect(await taskRow(row.task_id)).toMatchObject(open);
     expect(await attemptRow(row.assignment_id)).toMatchObject({ ...end.assignment, error_class: null });
-    expect(Number(due)).toBeGreaterThan(50);
-    expect(Number(due)).toBeLessThanOrEqual(60);
-    expect(Math.abs(Number(completed))).toBeLessThan(30);
+    expect(due).toBeGreaterThan(50);
+    expect(due).toBeLessThanOrEqual(60);
   });
 
   it('a task that waits for nothing keeps its place and its last error when none is given', async () => {
@@ -157,13 +151,6 @@ describe('rescue', () => {
     const row = await attempt({ task: before });
     await rescue(row, ending({ due_in_s: null, last_error: null }));
     expect(await taskRow(row.task_id)).toMatchObject({ ...before, finished_at: null });
-  });
-
-  it('without a task only the attempt is written', async () => {
-    const row = await attempt({ current: false });
-    const before = await taskRow(row.task_id);
-    await rescue(row, { assignment: end.assignment });
-    expect(await taskRow(row.task_id)).toEqual(before);
   });
 
   it.each(['task', 'assignment'] as const)('a stale token of the %s writes nothing at all', async (table) => {

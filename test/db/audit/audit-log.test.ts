@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect } from 'vitest';
+import { expect } from 'vitest';
 import { makeKey } from '../../../src/core/access/manage-keys.ts';
 import { makeCheckpoint, readCheckpoints } from '../../../src/core/audit/audit-checkpoint.ts';
 import { audited } from '../../../src/core/audit/audited.ts';
@@ -72,61 +72,59 @@ const checkpointed = async () => {
   return { made, read: () => readCheckpoints(file, pub) };
 };
 
-describe('RB16 a change of the audit log is found, with the first bad row:', () => {
-  it('none: it is intact, whatever the texts are', async () => {
-    expect(await verify()).toMatchObject({ intact: true, rows: 0, last_id: null });
-    const odd = actor('\u{1f600}\ud800 "\\ \u0000  ', `${'é'.repeat(600)}`);
-    await transaction(session, () => appendAudit(session, names, { ...odd, source: 'fe80::1%eth0' }, [entry(1)]));
-    await add(2, 20);
-    const rows = await all();
-    expect(await verify()).toEqual({
-      ...{ intact: true, rows: 20, pruned_to: null, first_bad: null, checkpoints: { agreed: 0, pruned: 0 } },
-      ...{ last_id: 20, last_hash: rows.at(-1)!.hash.toString('hex') },
-    });
-    expect(rows.map((row) => row.id)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
+it('RB16 an audit log that nobody changed is intact, whatever the texts are', async () => {
+  expect(await verify()).toMatchObject({ intact: true, rows: 0, last_id: null });
+  const odd = actor('\u{1f600}\ud800 "\\ \u0000  ', `${'é'.repeat(600)}`);
+  await transaction(session, () => appendAudit(session, names, { ...odd, source: 'fe80::1%eth0' }, [entry(1)]));
+  await add(2, 20);
+  const rows = await all();
+  expect(await verify()).toEqual({
+    ...{ intact: true, rows: 20, pruned_to: null, first_bad: null, checkpoints: { agreed: 0, pruned: 0 } },
+    ...{ last_id: 20, last_hash: rows.at(-1)!.hash.toString('hex') },
   });
+  expect(rows.map((row) => row.id)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
+});
 
-  it.for(AUDIT_COLUMNS)('a changed %s', async (column) => {
-    await add(1, 9);
-    const values: Partial<Record<(typeof AUDIT_COLUMNS)[number], string>> = {
-      ...{ id: '50', at: 'at + INTERVAL 1 SECOND', source: "'10.0.0.1'", reason: 'NULL', after_hash: 'NULL' },
-    };
-    const hashes = ['before_hash', 'prev_hash', 'hash'] as string[];
-    const set = values[column] ?? (hashes.includes(column) ? "UNHEX(REPEAT('ab', 32))" : "'x'");
-    await session.write(`UPDATE ${log} SET ${column} = ${set} WHERE id = 5`);
-    expect(await bad()).toMatchObject({ id: 5 });
-  });
+it.for(AUDIT_COLUMNS)('RB16 in the audit log is found, with the first bad row, a changed %s', async (column) => {
+  await add(1, 9);
+  const values: Partial<Record<(typeof AUDIT_COLUMNS)[number], string>> = {
+    ...{ id: '50', at: 'at + INTERVAL 1 SECOND', source: "'10.0.0.1'", reason: 'NULL', after_hash: 'NULL' },
+  };
+  const hashes = ['before_hash', 'prev_hash', 'hash'] as string[];
+  const set = values[column] ?? (hashes.includes(column) ? "UNHEX(REPEAT('ab', 32))" : "'x'");
+  await session.write(`UPDATE ${log} SET ${column} = ${set} WHERE id = 5`);
+  expect(await bad()).toMatchObject({ id: 5 });
+});
 
-  it('a changed field with the hash to match, a row that is missing, or one that another program added', async () => {
-    await add(1, 9);
-    const rows = await all();
-    const row = { ...rows[4]!, actor: 'os:mallory' };
-    await session.write(`UPDATE ${log} SET actor = ?, hash = ? WHERE id = 5`, [row.actor, rowHash(row)]);
-    expect(await bad()).toEqual({ id: 6, message: 'Row 6 does not follow row 5: one of both was written anew.' });
-    await session.write(`DELETE FROM ${log} WHERE id = 5`);
-    expect(await bad()).toEqual({ id: 5, message: 'Row 5 is missing; the next one is 6.' });
-    await session.write(`DELETE FROM ${log} WHERE id <= 6`);
-    expect(await bad()).toMatchObject({ id: 1, message: expect.stringContaining('Rows 1 to 6') });
-    await writeAnew(rows);
-    const more = { ...rows[8]!, id: 10, prev_hash: (await all())[8]!.hash };
-    await insert({ ...more, hash: rowHash(more) });
-    expect(await bad()).toEqual({ id: 10, message: 'Row 10 was added by another program.' });
-  });
+it('RB16 in the audit log is found, with the first bad row, a changed field with the hash to match, a row that is missing, or one that another program added', async () => {
+  await add(1, 9);
+  const rows = await all();
+  const row = { ...rows[4]!, actor: 'os:mallory' };
+  await session.write(`UPDATE ${log} SET actor = ?, hash = ? WHERE id = 5`, [row.actor, rowHash(row)]);
+  expect(await bad()).toEqual({ id: 6, message: 'Row 6 does not follow row 5: one of both was written anew.' });
+  await session.write(`DELETE FROM ${log} WHERE id = 5`);
+  expect(await bad()).toEqual({ id: 5, message: 'Row 5 is missing; the next one is 6.' });
+  await session.write(`DELETE FROM ${log} WHERE id <= 6`);
+  expect(await bad()).toMatchObject({ id: 1, message: expect.stringContaining('Rows 1 to 6') });
+  await writeAnew(rows);
+  const more = { ...rows[8]!, id: 10, prev_hash: (await all())[8]!.hash };
+  await insert({ ...more, hash: rowHash(more) });
+  expect(await bad()).toEqual({ id: 10, message: 'Row 10 was added by another program.' });
+});
 
-  it('the newest rows cut off: by the head, or when that is set back too, by a checkpoint alone', async () => {
-    await add(1, 9);
-    const { read } = await checkpointed();
-    await session.write(`DELETE FROM ${log} WHERE id > 7`);
-    expect(await bad()).toEqual({ id: 8, message: 'The newest rows are missing: 8 to 9.' });
-    await writeAnew(await all());
-    // Nothing in the database shows it now.
-    expect(await verify()).toMatchObject({ intact: true, last_id: 7 });
-    const message = expect.stringMatching(/^Row 8 is missing: the checkpoint/);
-    expect(await bad(await read())).toMatchObject({ id: 8, message });
-    await session.write(`DELETE FROM ${names.auditHead}`);
-    expect(await bad()).toMatchObject({ id: 8 });
-    await newHead();
-  });
+it('RB16 in the audit log is found, with the first bad row, the newest rows cut off: by the head, or when that is set back too, by a checkpoint alone', async () => {
+  await add(1, 9);
+  const { read } = await checkpointed();
+  await session.write(`DELETE FROM ${log} WHERE id > 7`);
+  expect(await bad()).toEqual({ id: 8, message: 'The newest rows are missing: 8 to 9.' });
+  await writeAnew(await all());
+  // Nothing in the database shows it now.
+  expect(await verify()).toMatchObject({ intact: true, last_id: 7 });
+  const message = expect.stringMatching(/^Row 8 is missing: the checkpoint/);
+  expect(await bad(await read())).toMatchObject({ id: 8, message });
+  await session.write(`DELETE FROM ${names.auditHead}`);
+  expect(await bad()).toMatchObject({ id: 8 });
+  await newHead();
 });
 
 it('RB16 a checkpoint that was changed, or is of another key, is refused; so is a key that others can read', async () => {

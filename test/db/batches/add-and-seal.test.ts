@@ -1,5 +1,5 @@
 // What is added to a batch, and until when.
-import { describe, expect } from 'vitest';
+import { expect } from 'vitest';
 import { seal, showBatch } from '../../../src/core/batches/batches.ts';
 import { countBatch, countStatement } from '../../../src/core/db/batches/batch-counts.ts';
 import { readBatches } from '../../../src/core/db/batches/batch-rows.ts';
@@ -32,65 +32,63 @@ const batchOf = async () =>
     (await session.rows(`SELECT dedupe_key, batch_id FROM ${names.task}`)).map((row) => [row.dedupe_key, row.batch_id]),
   );
 
-describe('tasks are added to a batch', () => {
-  it('and one that is there already stays in its own batch, or in none', async () => {
-    const first = await open();
-    await add(['a'], { batch_id: first });
-    await addTask({ dedupe_key: 'b' });
-    const { tasks, batch_id } = await add(['a', 'b', 'c'], { name: 'again', open: false });
-    expect(tasks.map((one) => one.created)).toEqual([false, false, true]);
-    expect(await batchOf()).toEqual({ a: first, b: null, c: batch_id });
-  });
+it('tasks are added to a batch and one that is there already stays in its own batch, or in none', async () => {
+  const first = await open();
+  await add(['a'], { batch_id: first });
+  await addTask({ dedupe_key: 'b' });
+  const { tasks, batch_id } = await add(['a', 'b', 'c'], { name: 'again', open: false });
+  expect(tasks.map((one) => one.created)).toEqual([false, false, true]);
+  expect(await batchOf()).toEqual({ a: first, b: null, c: batch_id });
+});
 
-  it('all of them and the batch, or nothing', async () => {
-    const batch = { into: { name: 'b', open: false }, by: { label: 'ada' } };
-    const refused = { code: 'E_USAGE' };
-    await expect(addTasks(context, [{ task_type: 't' }, { task_type: '' }], { batch })).rejects.toMatchObject(refused);
-    for (const name of [' ', 'x'.repeat(192)])
-      await expect(add(['a'], { name, open: false })).rejects.toMatchObject(refused);
-    const refusals = new Refusals(session, names);
-    await refusals.of(names.task, "dedupe_key = 'a'");
-    try {
-      await expect(sealed(['a'])).rejects.toThrow('refuse_');
-    } finally {
-      await refusals.none();
+it('tasks are added to a batch all of them and the batch, or nothing', async () => {
+  const batch = { into: { name: 'b', open: false }, by: { label: 'ada' } };
+  const refused = { code: 'E_USAGE' };
+  await expect(addTasks(context, [{ task_type: 't' }, { task_type: '' }], { batch })).rejects.toMatchObject(refused);
+  for (const name of [' ', 'x'.repeat(192)])
+    await expect(add(['a'], { name, open: false })).rejects.toMatchObject(refused);
+  const refusals = new Refusals(session, names);
+  await refusals.of(names.task, "dedupe_key = 'a'");
+  try {
+    await expect(sealed(['a'])).rejects.toThrow('refuse_');
+  } finally {
+    await refusals.none();
+  }
+  expect(await session.rows(`SELECT 1 FROM ${names.batch}`)).toEqual([]);
+});
+
+it('tasks are added to a batch while who seals it waits for the end of the transaction', async () => {
+  const id = await open();
+  const [adding, sealing] = [await db.session(), await db.session()];
+  await adding.write('START TRANSACTION');
+  await lockOpenBatch(adding, names, id);
+  await sealing.write('SET SESSION innodb_lock_wait_timeout = 1');
+  await expect(sealBatch(sealing, names, id)).rejects.toMatchObject({ errno: 1205 });
+  await adding.write('COMMIT');
+  expect(await sealBatch(sealing, names, id)).toBe(true);
+});
+
+it('tasks are added to a batch by several programs while it is sealed: none of theirs is lost, none goes in afterwards', async () => {
+  const batch_id = await open();
+  const contexts = Array.from({ length: 8 }, () => testContext(db));
+  await Promise.all(contexts.map((one) => one.producer()));
+  const added: string[] = [];
+  const adding = contexts.map(async (one, n) => {
+    for (let k = 0; ; k += 1) {
+      const keys = [`${n}-${k}-a`, `${n}-${k}-b`];
+      const error = await add(keys, { batch_id }, one).catch((refusal) => refusal);
+      if (error instanceof Error) return expect(error).toMatchObject({ code: 'E_CONFLICT' });
+      added.push(...keys);
     }
-    expect(await session.rows(`SELECT 1 FROM ${names.batch}`)).toEqual([]);
   });
-
-  it('while who seals it waits for the end of the transaction', async () => {
-    const id = await open();
-    const [adding, sealing] = [await db.session(), await db.session()];
-    await adding.write('START TRANSACTION');
-    await lockOpenBatch(adding, names, id);
-    await sealing.write('SET SESSION innodb_lock_wait_timeout = 1');
-    await expect(sealBatch(sealing, names, id)).rejects.toMatchObject({ errno: 1205 });
-    await adding.write('COMMIT');
-    expect(await sealBatch(sealing, names, id)).toBe(true);
-  });
-
-  it('by several programs while it is sealed: none of theirs is lost, none goes in afterwards', async () => {
-    const batch_id = await open();
-    const contexts = Array.from({ length: 8 }, () => testContext(db));
-    await Promise.all(contexts.map((one) => one.producer()));
-    const added: string[] = [];
-    const adding = contexts.map(async (one, n) => {
-      for (let k = 0; ; k += 1) {
-        const keys = [`${n}-${k}-a`, `${n}-${k}-b`];
-        const error = await add(keys, { batch_id }, one).catch((refusal) => refusal);
-        if (error instanceof Error) return expect(error).toMatchObject({ code: 'E_CONFLICT' });
-        added.push(...keys);
-      }
-    });
-    while (added.length < 60) await session.rows('SELECT 1');
-    await seal(context, batch_id);
-    // What is counted now is all there will ever be.
-    const { counts } = await showBatch(context, batch_id);
-    await Promise.all(adding);
-    await Promise.all(contexts.map((one) => one.close()));
-    expect(counts.pending.count).toBe(added.length);
-    expect(Object.keys(await batchOf()).sort()).toEqual(added.sort());
-  });
+  while (added.length < 60) await session.rows('SELECT 1');
+  await seal(context, batch_id);
+  // What is counted now is all there will ever be.
+  const { counts } = await showBatch(context, batch_id);
+  await Promise.all(adding);
+  await Promise.all(contexts.map((one) => one.close()));
+  expect(counts.pending.count).toBe(added.length);
+  expect(Object.keys(await batchOf()).sort()).toEqual(added.sort());
 });
 
 it('the end of a batch is written once, and never before it is sealed, whoever asks for it', async () => {

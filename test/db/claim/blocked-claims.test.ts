@@ -1,6 +1,6 @@
 // What a liveness thread does with the claims of its own process while the main thread is silent.
 import { randomBytes } from 'node:crypto';
-import { describe, expect } from 'vitest';
+import { expect } from 'vitest';
 import { markBegun } from '../../../src/core/db/attempts/mark-begun.ts';
 import { ownAttempts, ownDeferredClaims } from '../../../src/core/db/attempts/own-claims.ts';
 import { releaseDeferredClaims } from '../../../src/core/db/attempts/release-deferred-claims.ts';
@@ -61,60 +61,58 @@ it('the claims of this process are released as they stand: a row, nothing spent,
   expect(await attemptsOf(id)).toMatchObject([ended]);
 });
 
-describe('one look while the main thread is silent', () => {
-  it('returns what has not begun, records what has, and leaves what has a row and runs', async () => {
-    const [waiting, begun] = [await deferred(), await deferred()];
-    const [assigned, unsaid, running] = [await full('assigned'), await full('assigned'), await full('running')];
-    const { free } = hostages([{ id: begun }, { id: unsaid }, { id: running }]);
-    expect(await free()).toEqual({ released: 2, materialized: 1 });
-    for (const id of [waiting, assigned]) expect(await attemptsOf(id)).toMatchObject([RELEASED]);
-    for (const id of [begun, unsaid])
-      expect(await attemptsOf(id)).toMatchObject([{ status: 'running', cause: null, started_at: expect.anything() }]);
-    expect(await attemptsOf(running)).toMatchObject([{ status: 'running' }]);
-    expect([(await taskRow(waiting)).status, (await taskRow(begun)).status]).toEqual(['pending', 'running']);
-    expect(await free()).toEqual(NOTHING);
-  });
+it('one look while the main thread is silent returns what has not begun, records what has, and leaves what has a row and runs', async () => {
+  const [waiting, begun] = [await deferred(), await deferred()];
+  const [assigned, unsaid, running] = [await full('assigned'), await full('assigned'), await full('running')];
+  const { free } = hostages([{ id: begun }, { id: unsaid }, { id: running }]);
+  expect(await free()).toEqual({ released: 2, materialized: 1 });
+  for (const id of [waiting, assigned]) expect(await attemptsOf(id)).toMatchObject([RELEASED]);
+  for (const id of [begun, unsaid])
+    expect(await attemptsOf(id)).toMatchObject([{ status: 'running', cause: null, started_at: expect.anything() }]);
+  expect(await attemptsOf(running)).toMatchObject([{ status: 'running' }]);
+  expect([(await taskRow(waiting)).status, (await taskRow(begun)).status]).toEqual(['pending', 'running']);
+  expect(await free()).toEqual(NOTHING);
+});
 
-  it('says that an attempt has begun once, under its own token alone', async () => {
-    const id = await full('assigned');
-    const [ref] = await rows();
-    expect(await markBegun(session, names, { ...ref!, claim_token: randomBytes(16) }, 5)).toBe(0);
-    expect(await attemptsOf(id)).toMatchObject([{ status: 'assigned', started_at: null }]);
-    expect(await markBegun(session, names, ref!, 5)).toBe(1);
-    expect(await markBegun(session, names, ref!, 5)).toBe(0);
-    expect(await attemptsOf(id)).toMatchObject([{ status: 'running', started_at: expect.anything() }]);
-  });
+it('one look while the main thread is silent says that an attempt has begun once, under its own token alone', async () => {
+  const id = await full('assigned');
+  const [ref] = await rows();
+  expect(await markBegun(session, names, { ...ref!, claim_token: randomBytes(16) }, 5)).toBe(0);
+  expect(await attemptsOf(id)).toMatchObject([{ status: 'assigned', started_at: null }]);
+  expect(await markBegun(session, names, ref!, 5)).toBe(1);
+  expect(await markBegun(session, names, ref!, 5)).toBe(0);
+  expect(await attemptsOf(id)).toMatchObject([{ status: 'running', started_at: expect.anything() }]);
+});
 
-  it('releases a neighbour at its own timeout if the blocker is known, and never what has ended or blocks', async () => {
-    const [blocker, neighbour, over] = [await full('running'), await full('running'), await full('running')];
-    const { board, places, free } = hostages([blocker, neighbour, over].map((id) => ({ id, until: 100 })));
-    board.ended(places[2]!);
-    expect(await free(101)).toEqual(NOTHING);
-    board.call(places[0]!);
-    expect(await free(99)).toEqual(NOTHING);
-    expect(await free(101)).toEqual({ released: 1, materialized: 0 });
-    expect(await attemptsOf(neighbour)).toMatchObject([RELEASED]);
-    expect(await taskRow(neighbour)).toMatchObject({ status: 'pending', retry: 0, claim_token: null });
-  });
+it('one look while the main thread is silent releases a neighbour at its own timeout if the blocker is known, and never what has ended or blocks', async () => {
+  const [blocker, neighbour, over] = [await full('running'), await full('running'), await full('running')];
+  const { board, places, free } = hostages([blocker, neighbour, over].map((id) => ({ id, until: 100 })));
+  board.ended(places[2]!);
+  expect(await free(101)).toEqual(NOTHING);
+  board.call(places[0]!);
+  expect(await free(99)).toEqual(NOTHING);
+  expect(await free(101)).toEqual({ released: 1, materialized: 0 });
+  expect(await attemptsOf(neighbour)).toMatchObject([RELEASED]);
+  expect(await taskRow(neighbour)).toMatchObject({ status: 'pending', retry: 0, claim_token: null });
+});
 
-  it('returns nothing when it cannot know what has begun, or when the main thread is back', async () => {
-    const id = await deferred();
-    const board = new PulseBoard(0);
-    while (board.begin(1, 1, 0, 0) >= 0);
-    expect(await new BlockedClaims(session, names, board).free(owner, 0, () => true)).toMatchObject({ released: 0 });
-    expect(await hostages().all.free(owner, 0, () => false)).toMatchObject({ released: 0 });
-    expect(await taskRow(id)).toMatchObject({ status: 'running' });
-  });
+it('one look while the main thread is silent returns nothing when it cannot know what has begun, or when the main thread is back', async () => {
+  const id = await deferred();
+  const board = new PulseBoard(0);
+  while (board.begin(1, 1, 0, 0) >= 0);
+  expect(await new BlockedClaims(session, names, board).free(owner, 0, () => true)).toMatchObject({ released: 0 });
+  expect(await hostages().all.free(owner, 0, () => false)).toMatchObject({ released: 0 });
+  expect(await taskRow(id)).toMatchObject({ status: 'running' });
+});
 
-  it('frees the row locks of an unfinished transaction first, on this server only', async () => {
-    const work = await holding(names.task, await deferred());
-    const { connectionId, serverName } = work.facts;
-    const { all, free } = hostages();
-    all.work = { connectionId, serverName: 'another:1' };
-    expect(await free()).toMatchObject({ released: 0 });
-    all.work = { connectionId, serverName };
-    // The server rolls back in its own time: the next look gets what this one does not.
-    await expect.poll(async () => (await free()).released).toBe(1);
-    await expect(work.ping()).rejects.toMatchObject({ retry: 'connection' });
-  });
+it('one look while the main thread is silent frees the row locks of an unfinished transaction first, on this server only', async () => {
+  const work = await holding(names.task, await deferred());
+  const { connectionId, serverName } = work.facts;
+  const { all, free } = hostages();
+  all.work = { connectionId, serverName: 'another:1' };
+  expect(await free()).toMatchObject({ released: 0 });
+  all.work = { connectionId, serverName };
+  // The server rolls back in its own time: the next look gets what this one does not.
+  await expect.poll(async () => (await free()).released).toBe(1);
+  await expect(work.ping()).rejects.toMatchObject({ retry: 'connection' });
 });

@@ -6,7 +6,6 @@ import { endDeferredClaims } from '../../../src/core/db/attempts/end-deferred-cl
 import { materializeOwnClaims } from '../../../src/core/db/attempts/materialize-attempts.ts';
 import { countOpen } from '../../../src/core/db/devices/set-operator-state.ts';
 import { cancelTask } from '../../../src/core/db/tasks/cancel-task.ts';
-import { reassignTask } from '../../../src/core/db/tasks/reassign-task.ts';
 import { showTask } from '../../../src/core/db/tasks/show-task.ts';
 import { transaction } from '../../../src/core/db/transaction.ts';
 import type { Outcome } from '../../../src/core/domain/attempt/outcome.ts';
@@ -33,56 +32,46 @@ async function claimOne() {
   return { one: one!, id, token, ref };
 }
 
-describe('a deferred claim', () => {
-  it('stands on the task row and has no row of its own until it ends; then nothing is left on the task row', async () => {
-    const { one, id, token } = await claimOne();
-    expect(one.assignment_id).toBeNull();
-    expect(await attemptsOf(id)).toEqual([]);
-    const row = await taskRow(id);
-    const held = { claim_token: token, claimed_by: 'd1', claim_instance: device.instance_token };
-    expect(row).toMatchObject({ ...held, status: 'running', attempt: 1 });
-    expect(row.claim_deadline > row.claimed_at).toBe(true);
-    expect(await showTask(session, names, id)).toMatchObject({ device_id: 'd1', status: 'running' });
-    expect(await countOpen(session, names, 'd1')).toBe(1);
-    expect(await finish([one, done])).toEqual(['accepted']);
-    const nothing = { claim_token: null, claimed_by: null, claim_instance: null };
-    expect(await taskRow(id)).toMatchObject({ ...nothing, status: 'done', claimed_at: null, claim_deadline: null });
-    const [attempt, ...more] = await attemptsOf(id);
-    expect(more).toEqual([]);
-    const ended = { status: 'completed', attempt: 1, device_id: 'd1', claim_token: token, cause: null };
-    expect(attempt).toMatchObject(ended);
-    expect(JSON.parse(attempt!.result)).toEqual({ rows: 1 });
-    const times = [attempt!.assigned_at, attempt!.started_at, attempt!.completed_at, attempt!.deadline_at];
-    expect(times).not.toContain(null);
-  });
+it('a deferred claim stands on the task row and has no row of its own until it ends; then nothing is left on the task row', async () => {
+  const { one, id, token } = await claimOne();
+  expect(one.assignment_id).toBeNull();
+  expect(await attemptsOf(id)).toEqual([]);
+  const row = await taskRow(id);
+  const held = { claim_token: token, claimed_by: 'd1', claim_instance: device.instance_token };
+  expect(row).toMatchObject({ ...held, status: 'running', attempt: 1 });
+  expect(row.claim_deadline > row.claimed_at).toBe(true);
+  expect(await showTask(session, names, id)).toMatchObject({ device_id: 'd1', status: 'running' });
+  expect(await countOpen(session, names, 'd1')).toBe(1);
+  expect(await finish([one, done])).toEqual(['accepted']);
+  const nothing = { claim_token: null, claimed_by: null, claim_instance: null };
+  expect(await taskRow(id)).toMatchObject({ ...nothing, status: 'done', claimed_at: null, claim_deadline: null });
+  const [attempt, ...more] = await attemptsOf(id);
+  expect(more).toEqual([]);
+  const ended = { status: 'completed', attempt: 1, device_id: 'd1', claim_token: token, cause: null };
+  expect(attempt).toMatchObject(ended);
+  expect(JSON.parse(attempt!.result)).toEqual({ rows: 1 });
+  const times = [attempt!.assigned_at, attempt!.started_at, attempt!.completed_at, attempt!.deadline_at];
+  expect(times).not.toContain(null);
+});
 
-  it('gets its row from its worker when it lasts, and then ends like any other', async () => {
-    const { one, id, token } = await claimOne();
-    const materialize = (claim_token: Buffer) => materializeOwnClaims(session, names, [{ task_id: id, claim_token }]);
-    expect(await materialize(randomBytes(16))).toEqual([]);
-    const [recorded] = await materialize(token);
-    expect(await attemptsOf(id)).toMatchObject([{ id: recorded!.assignment_id, status: 'assigned', cause: null }]);
-    expect(await taskRow(id)).toMatchObject({ status: 'running', claimed_by: null, claim_token: token });
-    await finish([{ ...one, assignment_id: recorded!.assignment_id }, done]);
-    expect(await attemptsOf(id)).toMatchObject([{ status: 'completed' }]);
-  });
+it('a deferred claim gets its row from its worker when it lasts, and then ends like any other', async () => {
+  const { one, id, token } = await claimOne();
+  const materialize = (claim_token: Buffer) => materializeOwnClaims(session, names, [{ task_id: id, claim_token }]);
+  expect(await materialize(randomBytes(16))).toEqual([]);
+  const [recorded] = await materialize(token);
+  expect(await attemptsOf(id)).toMatchObject([{ id: recorded!.assignment_id, status: 'assigned', cause: null }]);
+  expect(await taskRow(id)).toMatchObject({ status: 'running', claimed_by: null, claim_token: token });
+  await finish([{ ...one, assignment_id: recorded!.assignment_id }, done]);
+  expect(await attemptsOf(id)).toMatchObject([{ status: 'completed' }]);
+});
 
-  it('that an operator cancels gets its row, revoked, and its worker ends it as cancelled', async () => {
-    const { one, id } = await claimOne();
-    expect(await cancelTask(session, names, id)).toMatchObject({ revoking: true, device_id: 'd1' });
-    expect(await attemptsOf(id)).toMatchObject([{ status: 'assigned', revoke_outcome: 'cancelled' }]);
-    await finish([one, { kind: 'released', cause: 'revoked' }]);
-    expect(await taskRow(id)).toMatchObject({ status: 'cancelled' });
-    expect(await attemptsOf(id)).toMatchObject([{ status: 'cancelled' }]);
-  });
-
-  it('that an operator reassigns by force is refused when its worker ends it', async () => {
-    const { one, id } = await claimOne();
-    await reassignTask(session, names, id, { force: true });
-    expect(await finish([one, done])).toEqual(['lost']);
-    expect(await taskRow(id)).toMatchObject({ status: 'pending', claimed_by: null });
-    expect(await attemptsOf(id)).toMatchObject([{ status: 'released', cause: 'operator' }]);
-  });
+it('a deferred claim that an operator cancels gets its row, revoked, and its worker ends it as cancelled', async () => {
+  const { one, id } = await claimOne();
+  expect(await cancelTask(session, names, id)).toMatchObject({ revoking: true, device_id: 'd1' });
+  expect(await attemptsOf(id)).toMatchObject([{ status: 'assigned', revoke_outcome: 'cancelled' }]);
+  await finish([one, { kind: 'released', cause: 'revoked' }]);
+  expect(await taskRow(id)).toMatchObject({ status: 'cancelled' });
+  expect(await attemptsOf(id)).toMatchObject([{ status: 'cancelled' }]);
 });
 
 describe('a deferred claim whose worker is gone', () => {

@@ -2,7 +2,6 @@
 import { expect } from 'vitest';
 import { deviceMap, deviceMapStatement } from '../../../src/core/db/fleet/device-map.ts';
 import { devicePage, devicePageStatement } from '../../../src/core/db/fleet/device-page.ts';
-import { heartbeatHistory, historyStatement } from '../../../src/core/db/fleet/heartbeat-history.ts';
 import { overviewCounts, overviewRows } from '../../../src/core/db/fleet/overview.ts';
 import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
 import { addAttempt, addDevice, addTask } from '../../helpers/rows-here.ts';
@@ -33,19 +32,6 @@ it('of 1,000 devices a page and the map read each once, in order, and of its att
   expect(map.reads).toBeLessThanOrEqual(1000 * 8 + 20);
   const shown = { device_id: 'w007', running: 1, silent: 0, over_limits: 0, stuck: 0 };
   expect((await deviceMap(session, names, 60)).devices[7]).toMatchObject(shown);
-});
-
-it('the history of a device has its newest heartbeats of a day, oldest first', async () => {
-  const beats = Array.from({ length: 30 }, (_, n) => `('${n % 3 === 0 ? 'a' : 'b'}', ${n})`);
-  await session.write(`INSERT INTO ${names.heartbeat} (device_id, cpu_usage) VALUES ${beats.join(', ')}`);
-  const history = async (id: string, most: number) =>
-    (await heartbeatHistory(session, names, id, most)).map((one) => Number(one.cpu_usage));
-  expect([await history('a', 3), await history('a', 0), await history('c', 3)]).toEqual([[21, 24, 27], [], []]);
-  expect((await planOf(session, historyStatement(names, 'b', 5)))[0]).toMatchObject({ key: 'idx_device_id' });
-  await session.write(
-    `UPDATE ${names.heartbeat} SET heartbeat_time = UTC_TIMESTAMP(3) - INTERVAL 25 HOUR WHERE cpu_usage > 20`,
-  );
-  expect(await history('a', 3)).toEqual([12, 15, 18]);
 });
 
 it('the figures of the fleet count over indexes alone where no time is compared', async () => {

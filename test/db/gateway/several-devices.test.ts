@@ -9,8 +9,7 @@ import type { Finish } from '../../../src/core/domain/attempt/reconcile.ts';
 import { laneKey } from '../../../src/core/domain/lane.ts';
 import { claims } from '../../helpers/claims.ts';
 import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
-import { Refusals } from '../../helpers/refusals.ts';
-import { addDevice, addTask, setTask, taskRow } from '../../helpers/rows-here.ts';
+import { addDevice, addTask, taskRow } from '../../helpers/rows-here.ts';
 
 useDatabase();
 
@@ -41,62 +40,28 @@ const attempts = () =>
      FROM ${names.assignment} a JOIN ${names.task} t ON t.id = a.task_id ORDER BY a.task_id, a.attempt`,
   );
 
-describe('a claim for several devices', () => {
-  it('gives each as many tasks as it asked for, under its own token, the first of them first', async () => {
-    const [a, b, c, d] = await tasks(4);
-    const owners = [await device('d1'), { ...(await device('D2')), limit: 2 }, await device('d3')];
-    const { claimed, permissions, taken, perSource } = await claim(owners, 4);
-    expect(permissions).toEqual(['open', 'open', 'open']);
-    expect(idsOf(claimed)).toEqual([[a], [b, c], [d]]);
-    expect(taken).toHaveLength(4);
-    expect(perSource).toEqual([{ count: 4, exhausted: false }]);
-    const held = { status: 'assigned', attempt: 1, same: 1, task_status: 'running' };
-    expect(await attempts()).toMatchObject(['d1', 'D2', 'D2', 'd3'].map((device_id) => ({ device_id, ...held })));
-    expect(await session.rows(`SELECT DISTINCT claim_token FROM ${names.assignment}`)).toHaveLength(3);
-    expect(claimed.flat().every((one) => one.assignment_id !== null)).toBe(true);
-  });
+it('a claim for several devices gives each as many tasks as it asked for, under its own token, the first of them first', async () => {
+  const [a, b, c, d] = await tasks(4);
+  const owners = [await device('d1'), { ...(await device('D2')), limit: 2 }, await device('d3')];
+  const { claimed, permissions, taken, perSource } = await claim(owners, 4);
+  expect(permissions).toEqual(['open', 'open', 'open']);
+  expect(idsOf(claimed)).toEqual([[a], [b, c], [d]]);
+  expect(taken).toHaveLength(4);
+  expect(perSource).toEqual([{ count: 4, exhausted: false }]);
+  const held = { status: 'assigned', attempt: 1, same: 1, task_status: 'running' };
+  expect(await attempts()).toMatchObject(['d1', 'D2', 'D2', 'd3'].map((device_id) => ({ device_id, ...held })));
+  expect(await session.rows(`SELECT DISTINCT claim_token FROM ${names.assignment}`)).toHaveLength(3);
+  expect(claimed.flat().every((one) => one.assignment_id !== null)).toBe(true);
+});
 
-  it('gives nothing to a device that may not claim, and its part to the others', async () => {
-    const [a, b] = await tasks(2);
-    const stranger = { ...(await device('taken-over')), instance_token: randomBytes(16) };
-    const paused = await device('paused', { operator_state: 'paused' });
-    const missing = { ...stranger, device_id: 'gone' };
-    const { permissions, claimed } = await claim(
-      [stranger, paused, await device('d1'), missing, await device('d2')],
-      5,
-    );
-    expect(permissions).toEqual(['superseded', 'paused', 'open', 'missing', 'open']);
-    expect(idsOf(claimed)).toEqual([[], [], [a], [], [b]]);
-  });
-
-  it('writes nothing when the server refuses one of the rows, and keeps no ticket', async () => {
-    const [a, b] = await tasks(2);
-    await setTask(b!, { username: 'refused' });
-    const refusals = new Refusals(session, names);
-    await refusals.of(names.task, "username = 'refused' AND status = 'running'");
-    try {
-      const owners = [await device('d1'), await device('d2')];
-      await expect(claim(owners, 2, true)).rejects.toMatchObject({ fault: 'data' });
-    } finally {
-      await refusals.none();
-    }
-    expect(await attempts()).toEqual([]);
-    for (const id of [a!, b!]) expect((await taskRow(id)).status).toBe('pending');
-    const [row] = await session.rows("SELECT RELEASE_LOCK(COALESCE(@afd_ticket, '-')) AS held");
-    expect(row!.held).toBeNull();
-  });
-
-  it('an attempt that another program has set back is recorded as lost before the next one', async () => {
-    const [id] = await tasks(1);
-    await claims(session, names, await device('d1')).claim({ as: 'defer' });
-    await setTask(id!, { status: 'pending' });
-    const { claimed } = await claim([await device('d2')], 1);
-    expect(claimed[0]).toMatchObject([{ id, attempt: 1 }]);
-    expect(await attempts()).toMatchObject([
-      { device_id: 'd1', status: 'lost', attempt: 1 },
-      { device_id: 'd2', status: 'assigned', attempt: 2 },
-    ]);
-  });
+it('a claim for several devices gives nothing to a device that may not claim, and its part to the others', async () => {
+  const [a, b] = await tasks(2);
+  const stranger = { ...(await device('taken-over')), instance_token: randomBytes(16) };
+  const paused = await device('paused', { operator_state: 'paused' });
+  const missing = { ...stranger, device_id: 'gone' };
+  const { permissions, claimed } = await claim([stranger, paused, await device('d1'), missing, await device('d2')], 5);
+  expect(permissions).toEqual(['superseded', 'paused', 'open', 'missing', 'open']);
+  expect(idsOf(claimed)).toEqual([[], [], [a], [], [b]]);
 });
 
 describe('ends of several devices', () => {

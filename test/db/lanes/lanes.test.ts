@@ -2,7 +2,6 @@ import { describe, expect, vi } from 'vitest';
 import { discoverLanes, type LaneHead } from '../../../src/core/db/lanes/discover-lanes.ts';
 import { publishLanes } from '../../../src/core/db/lanes/publish-lanes.ts';
 import { seekStatement } from '../../../src/core/db/lanes/skip-lanes.ts';
-import { requirementsOf } from '../../../src/core/domain/task/requirements.ts';
 import { it, names, session, useDatabase } from '../../helpers/database-here.ts';
 import { addTask, setTask } from '../../helpers/rows-here.ts';
 import { planOf } from '../../helpers/statement-cost.ts';
@@ -10,20 +9,6 @@ import { planOf } from '../../helpers/statement-cost.ts';
 useDatabase();
 const discover = (most?: number) => discoverLanes(session, names, [], most);
 const PAST = '2020-01-01 00:00:00.000';
-
-it('discoverLanes gives few bytes of requirements that are too long, as a text that is no JSON', async ({ skip }) => {
-  skip(session.facts.maxAllowedPacket < 8e6, 'the server takes no row of that size');
-  const add = (task_type: string, requirements: object) =>
-    addTask({ task_type, required_capabilities: JSON.stringify(requirements) });
-  const id = await add('x', { browser: true, more: 'x'.repeat(4_000_000) });
-  const exact = { a: 'x'.repeat(8192 - 20) };
-  const other = await add('y', exact);
-  const heads = await discover();
-  const [odd, good] = [id, other].map((wanted) => heads.find((head) => head.id === wanted)?.required_capabilities);
-  expect(odd?.length).toBeLessThan(100);
-  expect(requirementsOf(odd).readable).toBe(false);
-  expect(JSON.parse(good ?? '')).toEqual(exact);
-});
 
 it('discoverLanes gives one head per lane and rank: the first due, then the first id, up to a number of them', async () => {
   await addTask({ task_type: 'x', status: 'running' });

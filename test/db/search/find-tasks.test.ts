@@ -1,5 +1,5 @@
 // What a search reads: with which index, how much of it, and which tasks it finds.
-import { describe, expect } from 'vitest';
+import { expect } from 'vitest';
 import { batchCount, deviceCounts, statusCounts, taskCount } from '../../../src/core/db/search/bounded-counts.ts';
 import {
   byBatch,
@@ -23,70 +23,68 @@ const ids = async ({ sql, values }: Statement, on = session) =>
   (await on.rows<{ id: number }>(sql, values)).map((row) => row.id);
 const found = (search: TaskSearch, on = session) => ids(inStretch(names, search, { ...ALL, from: 1 }), on);
 
-describe('a search finds', () => {
-  it.for<[string, Record<string, unknown>, TaskSearch]>([
-    ['the type', { task_type: 'other' }, { task_type: 'other' }],
-    ['the user', { username: 'a@example.com' }, { username: 'a@example.com' }],
-    ['the app', { app_id: 'com.example' }, { app_id: 'com.example' }],
-    ['the priority', { priority: 9 }, { priority: 9 }],
-    ['the parent', { parent_id: 77 }, { parent_id: 77 }],
-    ['the batch', { batch_id: 78 }, { batch_id: 78 }],
-    ['the concurrency key', { concurrency_key: 'k' }, { concurrency_key: 'k' }],
-    ['the dedupe key', { dedupe_key: 'd' }, { dedupe_key: 'd' }],
-    ['one of several statuses', { status: 'waiting' }, { status: ['done', 'waiting'] }],
-    ['the last error, in any case, signs as they are', { last_error: 'HTTP 50% _off' }, { error: 'http 50% _' }],
-    ['the device that it is directed at', { status: 'assigned', target_device_id: 'w9' }, { device_id: 'w9' }],
-    ['the device of a deferred claim', { status: 'running', claimed_by: 'w9' }, { device_id: 'w9' }],
-  ])('tasks by %s', async ([, columns, search]) => {
-    await addTask({ last_error: 'HTTP 500 off' });
-    const wanted = await addTask(columns);
-    await addTask();
-    expect(await found(search)).toEqual([wanted]);
-  });
+it.for<[string, Record<string, unknown>, TaskSearch]>([
+  ['the type', { task_type: 'other' }, { task_type: 'other' }],
+  ['the user', { username: 'a@example.com' }, { username: 'a@example.com' }],
+  ['the app', { app_id: 'com.example' }, { app_id: 'com.example' }],
+  ['the priority', { priority: 9 }, { priority: 9 }],
+  ['the parent', { parent_id: 77 }, { parent_id: 77 }],
+  ['the batch', { batch_id: 78 }, { batch_id: 78 }],
+  ['the concurrency key', { concurrency_key: 'k' }, { concurrency_key: 'k' }],
+  ['the dedupe key', { dedupe_key: 'd' }, { dedupe_key: 'd' }],
+  ['one of several statuses', { status: 'waiting' }, { status: ['done', 'waiting'] }],
+  ['the last error, in any case, signs as they are', { last_error: 'HTTP 50% _off' }, { error: 'http 50% _' }],
+  ['the device that it is directed at', { status: 'assigned', target_device_id: 'w9' }, { device_id: 'w9' }],
+  ['the device of a deferred claim', { status: 'running', claimed_by: 'w9' }, { device_id: 'w9' }],
+])('a search finds tasks by %s', async ([, columns, search]) => {
+  await addTask({ last_error: 'HTTP 500 off' });
+  const wanted = await addTask(columns);
+  await addTask();
+  expect(await found(search)).toEqual([wanted]);
+});
 
-  it('tasks by the device of their current attempt alone', async () => {
-    const { task_id } = await addRunning('w1', { attempt: 2 });
-    await addAttempt({ task_id, device: await addDevice('w2'), columns: { status: 'lost' } });
-    for (const [device_id, expected] of [
-      ['w1', [task_id]],
-      ['w2', []],
-    ] as const) {
-      expect(await found({ device_id })).toEqual(expected);
-      expect(await ids(byDevice(names, { device_id }, ALL))).toEqual(expected);
-    }
-  });
+it('a search finds tasks by the device of their current attempt alone', async () => {
+  const { task_id } = await addRunning('w1', { attempt: 2 });
+  await addAttempt({ task_id, device: await addDevice('w2'), columns: { status: 'lost' } });
+  for (const [device_id, expected] of [
+    ['w1', [task_id]],
+    ['w2', []],
+  ] as const) {
+    expect(await found({ device_id })).toEqual(expected);
+    expect(await ids(byDevice(names, { device_id }, ALL))).toEqual(expected);
+  }
+});
 
-  it('tasks by when they were added and when they ended, whatever the zone of the session', async () => {
-    const east = await db.session({ timeZone: '+07:00' });
-    const at = 'FROM_UNIXTIME(1700000000)';
-    const early = await addTask({ status: 'done', finished_at: '2023-11-14 22:13:20.000' });
-    const late = await addTask({ status: 'failed', finished_at: '2023-11-14 22:13:21.000' });
-    // Another program ended it, and wrote no finished_at.
-    const foreign = await addTask({ status: 'done' });
-    await east.write(`UPDATE ${names.task} SET created_at = ${at} WHERE id = ?`, [early]);
-    await east.write(`UPDATE ${names.task} SET updated_at = ${at} + INTERVAL 1 SECOND WHERE id = ?`, [foreign]);
-    const moment = '2023-11-14T22:13:20Z';
-    const next = '2023-11-15T05:13:21+07:00';
-    for (const [search, expected] of [
-      [{ created_from: moment, created_to: next }, [early]],
-      [{ created_to: moment }, []],
-      [{ finished_from: moment, finished_to: next }, [early]],
-      [{ finished_from: next }, [foreign, late]],
-      // Later than a server can count.
-      [{ created_from: '2060-01-01T00:00:00Z' }, []],
-    ] as Array<[TaskSearch, number[]]>)
-      expect(await found(search, east), JSON.stringify(search)).toEqual(expected);
-  });
+it('a search finds tasks by when they were added and when they ended, whatever the zone of the session', async () => {
+  const east = await db.session({ timeZone: '+07:00' });
+  const at = 'FROM_UNIXTIME(1700000000)';
+  const early = await addTask({ status: 'done', finished_at: '2023-11-14 22:13:20.000' });
+  const late = await addTask({ status: 'failed', finished_at: '2023-11-14 22:13:21.000' });
+  // Another program ended it, and wrote no finished_at.
+  const foreign = await addTask({ status: 'done' });
+  await east.write(`UPDATE ${names.task} SET created_at = ${at} WHERE id = ?`, [early]);
+  await east.write(`UPDATE ${names.task} SET updated_at = ${at} + INTERVAL 1 SECOND WHERE id = ?`, [foreign]);
+  const moment = '2023-11-14T22:13:20Z';
+  const next = '2023-11-15T05:13:21+07:00';
+  for (const [search, expected] of [
+    [{ created_from: moment, created_to: next }, [early]],
+    [{ created_to: moment }, []],
+    [{ finished_from: moment, finished_to: next }, [early]],
+    [{ finished_from: next }, [foreign, late]],
+    // Later than a server can count.
+    [{ created_from: '2060-01-01T00:00:00Z' }, []],
+  ] as Array<[TaskSearch, number[]]>)
+    expect(await found(search, east), JSON.stringify(search)).toEqual(expected);
+});
 
-  it('only ids below the place where the page before ended', async () => {
-    const some = [await addTask(), await addTask(), await addTask()];
-    const window = { before: some[2]!, limit: 1 };
-    expect(await ids(byStatus(names, { status: ['pending'] }, window))).toEqual([some[1]]);
-    expect(await ids(inStretch(names, {}, { ...window, from: some[1]! }))).toEqual([some[1]]);
-    expect(await ids(inStretch(names, {}, { ...window, limit: 9, from: some[1]! }))).toEqual([some[1]]);
-    expect(await ids(newestBelow(names, some[1]!))).toEqual([some[0]]);
-    expect(await ids(newestBelow(names, some[0]!))).toEqual([null]);
-  });
+it('a search finds only ids below the place where the page before ended', async () => {
+  const some = [await addTask(), await addTask(), await addTask()];
+  const window = { before: some[2]!, limit: 1 };
+  expect(await ids(byStatus(names, { status: ['pending'] }, window))).toEqual([some[1]]);
+  expect(await ids(inStretch(names, {}, { ...window, from: some[1]! }))).toEqual([some[1]]);
+  expect(await ids(inStretch(names, {}, { ...window, limit: 9, from: some[1]! }))).toEqual([some[1]]);
+  expect(await ids(newestBelow(names, some[1]!))).toEqual([some[0]]);
+  expect(await ids(newestBelow(names, some[0]!))).toEqual([null]);
 });
 
 it('with 5,000 tasks a search reads its index, and no more entries than it must', async () => {
