@@ -138,3 +138,13 @@ it('flushing starts marks an attempt as running once, and reports the ones that 
   expect(await flushStarts(session, names, starts)).toEqual([theirs!.assignment_id]);
   expect(await attemptsOf(ours!.id)).toMatchObject([{ status: 'running' }]);
 });
+
+it('finishing writes nothing when inserting the follow-up tasks fails', async () => {
+  const id = await addTask();
+  const one = await claimOne();
+  const outcome: Outcome = { kind: 'done', result: null, enqueue: [{ task_type: 'next' }] };
+  const enqueue = () => Promise.reject(new Error('refused'));
+  const turn = worker().turn([[one, outcome]], { from: OWN }, { claim: undefined, enqueue });
+  await expect(turn).rejects.toThrow('refused');
+  expect(await taskRow(id)).toMatchObject({ status: 'running' });
+});
