@@ -2,7 +2,7 @@
 // adopted task table the zone of the table's users. The sessions of these tests are eight hours from UTC: where the two are
 // the same, a time in the wrong one is not seen.
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { endDeferredClaims } from '../../src/core/db/attempts/end-deferred-claims.ts';
 import { flushStarts } from '../../src/core/db/attempts/flush-starts.ts';
 import { closeLeftClaims } from '../../src/core/db/attempts/left-claims.ts';
@@ -33,7 +33,7 @@ import { transaction } from '../../src/core/db/transaction.ts';
 import type { AttemptEnd } from '../../src/core/domain/attempt/lost.ts';
 import type { Outcome } from '../../src/core/domain/attempt/outcome.ts';
 import { claims, type TestClaim } from '../helpers/claims.ts';
-import { insertDevice, readDevice } from '../helpers/factories.ts';
+import { insertTask, insertWorker, readDevice } from '../helpers/factories.ts';
 import { type OldDatabase, oldDatabase, T1 } from './migrations/old-table.ts';
 
 const ZONE = '+08:00';
@@ -59,9 +59,7 @@ afterAll(() => db.drop());
 beforeEach(async () => {
   for (const table of [names.assignment, names.task, names.device, names.lane, names.setting, names.heartbeat])
     await db.admin.write(`DELETE FROM ${table}`);
-  const capabilities = '{"supported_tasks": ["t"]}';
-  const columns = { instance_token: device.instance_token, capabilities };
-  await insertDevice(session, names, { device_id: 'd1', columns });
+  await insertWorker(session, names, 'd1', { instance_token: device.instance_token });
 });
 
 /** How many hours each time of the row is off, to the hour; null = none is written. */
@@ -95,11 +93,8 @@ const itsDevice = (...written: string[]) => inZone('device', ['updated_at', ...w
 /** Times that are years old: what comes after must write them anew. */
 const OLD = { next_run_at: '2020-01-01', updated_at: '2020-01-01' };
 
-async function add(columns: Record<string, unknown> = {}): Promise<number> {
-  const row = { task_type: 't', username: 'u', ...OLD, ...columns };
-  const sql = `INSERT INTO ${names.task} (${Object.keys(row).join(', ')}) VALUES (?)`;
-  return (await session.write(sql, [Object.values(row)])).insertId;
-}
+const add = (columns: Record<string, unknown> = {}) =>
+  insertTask(session, names, { username: 'u', ...OLD, ...columns });
 
 async function claimed(as: 'record' | 'defer'): Promise<TestClaim> {
   const id = await add();
@@ -114,186 +109,156 @@ const ref = (one: TestClaim) => ({
   orphaned: 1 as const,
 });
 
-describe('a claim', () => {
-  it('with a row, and its start', async () => {
-    const one = await claimed('record');
-    await attempt(one.id);
-    const start = { assignment_id: one.assignment_id!, claim_token: one.claim_token, age_ms: 5, lease_s: 60 };
-    expect(await flushStarts(session, names, [start])).toEqual([]);
-    await attempt(one.id, 'started_at', 'updated_at');
-  });
-
-  it('whose start the other thread says', async () => {
-    const one = await claimed('record');
-    expect(await markBegun(session, names, ref(one), 5)).toBe(1);
-    await attempt(one.id, 'started_at', 'updated_at');
-  });
-
-  it('without a row, and when it gets one', async () => {
-    const one = await claimed('defer');
-    expect(await off('task', 'id = ?', [one.id])).toMatchObject({ claimed_at: 0, claim_deadline: 0 });
-    expect(
-      await materializeOwnClaims(session, names, [{ task_id: one.id, claim_token: one.claim_token }]),
-    ).toHaveLength(1);
-    await attempt(one.id);
-  });
+it('a claim, its row, and its start', async () => {
+  const [one, other, deferred] = [await claimed('record'), await claimed('record'), await claimed('defer')];
+  await attempt(one.id);
+  const start = { assignment_id: one.assignment_id!, claim_token: one.claim_token, age_ms: 5, lease_s: 60 };
+  expect(await flushStarts(session, names, [start])).toEqual([]);
+  // The other thread says it.
+  expect(await markBegun(session, names, ref(other), 5)).toBe(1);
+  for (const { id } of [one, other]) await attempt(id, 'started_at', 'updated_at');
+  expect(await off('task', 'id = ?', [deferred.id])).toMatchObject({ claimed_at: 0, claim_deadline: 0 });
+  expect(await materializeOwnClaims(session, names, [ref(deferred)])).toHaveLength(1);
+  await attempt(deferred.id);
 });
 
-describe('an end', () => {
-  const ENDS: Array<[name: string, outcome: Outcome, written: string[]]> = [
-    ['done', { kind: 'done', result: null, enqueue: [] }, ['finished_at']],
-    ['failed, to be tried again', { kind: 'retry', error_message: 'no', error_class: 'E' }, ['next_run_at']],
-    ['failed for good', { kind: 'permanent', error_message: 'no', error_class: 'E' }, ['finished_at']],
-    ['put off', { kind: 'later', error_message: 'not now', after: 60 }, ['next_run_at']],
-    ['released', { kind: 'released', cause: 'shutdown' }, []],
-  ];
-  const CASES = ENDS.flatMap((one) => (['record', 'defer'] as const).map((as) => [as, ...one] as const));
+const ENDS: Array<[name: string, outcome: Outcome, written: string[]]> = [
+  ['done', { kind: 'done', result: null, enqueue: [] }, ['finished_at']],
+  ['failed, to be tried again', { kind: 'retry', error_message: 'no', error_class: 'E' }, ['next_run_at']],
+  ['failed for good', { kind: 'permanent', error_message: 'no', error_class: 'E' }, ['finished_at']],
+  ['put off', { kind: 'later', error_message: 'not now', after: 60 }, ['next_run_at']],
+  ['released', { kind: 'released', cause: 'shutdown' }, []],
+];
+const CASES = ENDS.flatMap((one) => (['record', 'defer'] as const).map((as) => [as, ...one] as const));
 
-  it.each(CASES)('of a %s claim: %s', async (as, _name, outcome, written) => {
-    const one = await claimed(as);
-    expect(await claims(session, names, device).finish([one, outcome])).toEqual(['accepted']);
-    await task(one.id, ...written);
-    await attempt(one.id, 'started_at', 'completed_at');
+it.each(CASES)('an end of a %s claim: %s', async (as, _name, outcome, written) => {
+  const one = await claimed(as);
+  expect(await claims(session, names, device).finish([one, outcome])).toEqual(['accepted']);
+  await task(one.id, ...written);
+  await attempt(one.id, 'started_at', 'completed_at');
+});
+
+it('an end of a deferred claim whose task another program has set to done', async () => {
+  const one = await claimed('defer');
+  await session.write(`UPDATE ${names.task} SET status = 'done'`);
+  expect(await closeLeftClaims(session, names, [one.id])).toBe(1);
+  await attempt(one.id, 'completed_at');
+});
+
+const rescued = (one: TestClaim, over: Partial<NonNullable<AttemptEnd['task']>>) =>
+  transaction(session, async () => {
+    const locked = await lockAttempt(session, names, ref(one));
+    await rescueAssignment(session, names, locked!, {
+      assignment: { status: 'lost', cause: 'device_dead', error_class: null, error_message: 'gone' },
+      task: { status: 'pending', retry: 1, lost_count: 1, due_in_s: 60, last_error: 'gone', ...over },
+    });
   });
 
-  it.each(['done', 'pending'])('of a deferred claim whose task another program has set to %s', async (status) => {
-    const one = await claimed('defer');
-    await session.write(`UPDATE ${names.task} SET status = ? WHERE id = ?`, [status, one.id]);
-    expect(await closeLeftClaims(session, names, [one.id])).toBe(1);
+it('the leader rescues an attempt: the task is due again, or has failed', async () => {
+  const [again, over] = [await claimed('record'), await claimed('record')];
+  await rescued(again, {});
+  await task(again.id, 'next_run_at');
+  await attempt(again.id, 'completed_at', 'updated_at');
+  await rescued(over, { status: 'failed', due_in_s: null });
+  await task(over.id, 'finished_at');
+});
+
+it('the leader ends a deferred claim, gives one back, and a directed task to everybody', async () => {
+  const [lost, released] = [await claimed('defer'), await claimed('defer')];
+  const ended = () => endDeferredClaims(session, names, [ref(lost)], () => 'device_dead', undefined);
+  expect(await transaction(session, ended)).toBe(1);
+  expect(await transaction(session, () => releaseDeferredClaims(session, names, [ref(released)], 'blocked'))).toBe(1);
+  for (const one of [lost, released]) {
+    await task(one.id);
     await attempt(one.id, 'completed_at');
-  });
+  }
+  const id = await add({ status: 'assigned', target_device_id: 'nobody' });
+  expect(await transaction(session, () => returnAssigned(session, names, id))).toBe(true);
+  await task(id);
 });
 
-describe('what the leader does', () => {
-  const rescued = (one: TestClaim, over: Partial<NonNullable<AttemptEnd['task']>>) =>
-    transaction(session, async () => {
-      const locked = await lockAttempt(session, names, ref(one));
-      await rescueAssignment(session, names, locked!, {
-        assignment: { status: 'lost', cause: 'device_dead', error_class: null, error_message: 'gone' },
-        task: { status: 'pending', retry: 1, lost_count: 1, due_in_s: 60, last_error: 'gone', ...over },
-      });
-    });
-
-  it('rescues an attempt: the task is due again', async () => {
-    const one = await claimed('record');
-    await rescued(one, {});
-    await task(one.id, 'next_run_at');
-    await attempt(one.id, 'completed_at', 'updated_at');
-  });
-
-  it('rescues an attempt: the task has failed', async () => {
-    const one = await claimed('record');
-    await rescued(one, { status: 'failed', due_in_s: null });
-    await task(one.id, 'finished_at');
-  });
-
-  it('ends a deferred claim, and gives one back', async () => {
-    const [lost, released] = [await claimed('defer'), await claimed('defer')];
-    const ended = () => endDeferredClaims(session, names, [ref(lost)], () => 'device_dead', undefined);
-    expect(await transaction(session, ended)).toBe(1);
-    expect(await transaction(session, () => releaseDeferredClaims(session, names, [ref(released)], 'blocked'))).toBe(1);
-    for (const one of [lost, released]) {
-      await task(one.id);
-      await attempt(one.id, 'completed_at');
-    }
-  });
-
-  it('gives a directed task to everybody', async () => {
-    const id = await add({ status: 'assigned', target_device_id: 'nobody' });
-    expect(await transaction(session, () => returnAssigned(session, names, id))).toBe(true);
-    await task(id);
-  });
-
-  it('declares a device dead, is elected, renews, and publishes lanes', async () => {
-    const row = await readDevice(session, names, 'd1');
-    const last_heartbeat = String(row?.last_heartbeat);
-    expect(await markDeviceDead(session, names, { ...device, last_heartbeat }, 'heartbeat')).toBe(true);
-    await itsDevice();
-    const term = await electLeader(session, names, { ...device, lease_s: 60 });
-    await inZone('leader', ['acquired_at', 'renewed_at', 'expires_at']);
-    expect(await renewLeader(session, names, { ...device, term: term! }, 60)).toBe(true);
-    await inZone('leader', ['acquired_at', 'renewed_at', 'expires_at']);
-    await add({ next_run_at: null });
-    await publishLanes(session, names, await discoverLanes(session, names));
-    await inZone('lane', ['head_due_at', 'published_at']);
-  });
+it('the leader declares a device dead, is elected, renews, and publishes lanes', async () => {
+  const row = await readDevice(session, names, 'd1');
+  const last_heartbeat = String(row?.last_heartbeat);
+  expect(await markDeviceDead(session, names, { ...device, last_heartbeat }, 'heartbeat')).toBe(true);
+  await itsDevice();
+  const term = await electLeader(session, names, { ...device, lease_s: 60 });
+  await inZone('leader', ['acquired_at', 'renewed_at', 'expires_at']);
+  expect(await renewLeader(session, names, { ...device, term: term! }, 60)).toBe(true);
+  await inZone('leader', ['acquired_at', 'renewed_at', 'expires_at']);
+  await add({ next_run_at: null });
+  await publishLanes(session, names, await discoverLanes(session, names));
+  await inZone('lane', ['head_due_at', 'published_at']);
 });
 
-describe('what an operator does', () => {
-  it('cancels a task that waits, and one that runs', async () => {
-    const [runs, forced, waits] = [await claimed('record'), await claimed('record'), await add()];
-    await cancelTask(session, names, waits);
-    await task(waits, 'finished_at');
-    await cancelTask(session, names, runs.id);
-    await attempt(runs.id, 'revoked_at', 'updated_at');
-    await cancelTask(session, names, forced.id, { force: true });
-    await task(forced.id, 'finished_at');
-    await attempt(forced.id, 'revoked_at', 'completed_at', 'updated_at');
-  });
-
-  it('moves a task, and tries it again', async () => {
-    const id = await add();
-    await reassignTask(session, names, id, { to: 'd1' });
-    await task(id);
-    const failed = await add({ status: 'failed' });
-    await retryTask(session, names, failed);
-    await task(failed, 'next_run_at');
-  });
-
-  it('puts a task aside, a device on hold, and writes settings', async () => {
-    const id = await add();
-    expect(await setAside(session, names, id, undefined)).toBe(1);
-    await task(id, 'finished_at');
-    await setOperatorState(session, names, 'd1', 'paused');
-    await itsDevice();
-    const values = new Map([['master.task_timeout', 60]]);
-    await writeSettings(session, names, values, { by: 'anna', existing: 'replace' });
-    await inZone('setting', ['updated_at'], "name = 'master.task_timeout'");
-  });
-
-  it('registers a device by hand', async () => {
-    await session.write(`UPDATE ${names.device} SET status = 'offline', updated_at = '2020-01-01'`);
-    const options = { lockName: 'afd:nobody', heartbeatTimeoutS: 60 };
-    expect(await registerByHand(session, names, { device_id: 'd1', port: 1 }, options)).toBe('updated');
-    await itsDevice();
-    expect(await registerByHand(session, names, { device_id: 'new' }, options)).toBe('created');
-    await inZone('device', ['created_at', 'updated_at'], "device_id = 'new'");
-  });
+it('an operator cancels a task that waits, and one that runs', async () => {
+  const [runs, forced, waits] = [await claimed('record'), await claimed('record'), await add()];
+  await cancelTask(session, names, waits);
+  await task(waits, 'finished_at');
+  await cancelTask(session, names, runs.id);
+  await attempt(runs.id, 'revoked_at', 'updated_at');
+  await cancelTask(session, names, forced.id, { force: true });
+  await task(forced.id, 'finished_at');
+  await attempt(forced.id, 'revoked_at', 'completed_at', 'updated_at');
 });
 
-describe('what a device says of itself', () => {
-  const beat = {
-    ...device,
-    ...{ status: 'online' as const, active_tasks: 0, recent_claims: 0, over_limits: [], stuck: [] },
-  };
-  const forget = () =>
-    session.write(
-      `UPDATE ${names.device} SET last_heartbeat = '2020-01-01', lock_taken_at = '2020-01-01', updated_at = '2020-01-01'`,
-    );
+it('an operator moves a task, and tries it again', async () => {
+  const id = await add();
+  await reassignTask(session, names, id, { to: 'd1' });
+  await task(id);
+  const failed = await add({ status: 'failed' });
+  await retryTask(session, names, failed);
+  await task(failed, 'next_run_at');
+});
 
-  it('its heartbeat, and the row of its history', async () => {
-    await forget();
-    expect(await heartbeatDevice(session, names, beat)).toBe(true);
-    await itsDevice('last_heartbeat');
-    const nothing = { cpu_usage: null, memory_usage: null, disk_usage: null, system_info: null };
-    const { sql, values } = historyStatement(names, beat, nothing);
-    await session.write(sql, values);
-    await inZone('heartbeat', ['heartbeat_time']);
-  });
+it('an operator puts a task aside, a device on hold, registers one, and writes settings', async () => {
+  const id = await add();
+  expect(await setAside(session, names, id, undefined)).toBe(1);
+  await task(id, 'finished_at');
+  await setOperatorState(session, names, 'd1', 'paused');
+  await itsDevice();
+  const values = new Map([['master.task_timeout', 60]]);
+  await writeSettings(session, names, values, { by: 'anna', existing: 'replace' });
+  await inZone('setting', ['updated_at'], "name = 'master.task_timeout'");
+  await session.write(`UPDATE ${names.device} SET status = 'offline', updated_at = '2020-01-01'`);
+  const options = { lockName: 'afd:nobody', heartbeatTimeoutS: 60 };
+  expect(await registerByHand(session, names, { device_id: 'd1', port: 1 }, options)).toBe('updated');
+  await itsDevice();
+  expect(await registerByHand(session, names, { device_id: 'new' }, options)).toBe('created');
+  await inZone('device', ['created_at', 'updated_at'], "device_id = 'new'");
+});
 
-  it('that it is there, that it has its lock again, that it goes', async () => {
-    await forget();
-    await registerDevice(session, names, {
-      ...{ ...device, device_name: 'd1', device_type: 'worker', ip_address: '127.0.0.1', port: 0, ring_token: null },
-      ...{ capabilities: {}, max_concurrent_tasks: 5, region: null, labels: null, lock_name: 'afd:x' },
-      ...{ heartbeat_interval_ms: 1000, version: '1', process: { host_name: 'host', pid: 7 } },
-    });
-    await itsDevice('last_heartbeat', 'lock_taken_at');
-    await forget();
-    expect(await retakeDevice(session, names, 'd1', device.instance_token, 'online')).toBe(true);
-    await itsDevice('last_heartbeat', 'lock_taken_at');
-    await forget();
-    expect(await signOffDevice(session, names, 'd1', device.instance_token)).toBe(true);
-    await itsDevice();
+const beat = {
+  ...device,
+  ...{ status: 'online' as const, active_tasks: 0, recent_claims: 0, over_limits: [], stuck: [] },
+};
+const forget = () =>
+  session.write(
+    `UPDATE ${names.device} SET last_heartbeat = '2020-01-01', lock_taken_at = '2020-01-01', updated_at = '2020-01-01'`,
+  );
+
+it('a device says of itself: its heartbeat, and the row of its history', async () => {
+  await forget();
+  expect(await heartbeatDevice(session, names, beat)).toBe(true);
+  await itsDevice('last_heartbeat');
+  const nothing = { cpu_usage: null, memory_usage: null, disk_usage: null, system_info: null };
+  const { sql, values } = historyStatement(names, beat, nothing);
+  await session.write(sql, values);
+  await inZone('heartbeat', ['heartbeat_time']);
+});
+
+it('a device says of itself: that it is there, that it has its lock again, that it goes', async () => {
+  await forget();
+  await registerDevice(session, names, {
+    ...{ ...device, device_name: 'd1', device_type: 'worker', ip_address: '127.0.0.1', port: 0, ring_token: null },
+    ...{ capabilities: {}, max_concurrent_tasks: 5, region: null, labels: null, lock_name: 'afd:x' },
+    ...{ heartbeat_interval_ms: 1000, version: '1', process: { host_name: 'host', pid: 7 } },
   });
+  await itsDevice('last_heartbeat', 'lock_taken_at');
+  await forget();
+  expect(await retakeDevice(session, names, 'd1', device.instance_token, 'online')).toBe(true);
+  await itsDevice('last_heartbeat', 'lock_taken_at');
+  await forget();
+  expect(await signOffDevice(session, names, 'd1', device.instance_token)).toBe(true);
+  await itsDevice();
 });

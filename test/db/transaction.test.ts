@@ -1,59 +1,41 @@
 // What a lock that is not given does to a transaction: all of it is undone and repeated, never half of it kept.
-import { beforeEach, describe, expect } from 'vitest';
+import { expect } from 'vitest';
 import { DatabaseError, Overtaken } from '../../src/core/db/database-error.ts';
 import type { Session } from '../../src/core/db/session.ts';
 import { repeated, transaction } from '../../src/core/db/transaction.ts';
-import type { TestDatabase } from '../helpers/database.ts';
-import { insertTask } from '../helpers/factories.ts';
-import { it } from '../helpers/fixture.ts';
-import { until } from '../helpers/wait.ts';
+import { db, it, names, session, useDatabase } from '../helpers/database-here.ts';
+import { addTask } from '../helpers/rows-here.ts';
+import { statementRuns } from '../helpers/running-statement.ts';
 
-let db: TestDatabase;
-let session: Session;
+useDatabase();
 let other: Session;
 let ids: [number, number];
 
-it.beforeEach(async ({ given }) => {
-  ({ db, session } = given);
+it.beforeEach(async () => {
   other = await db.session();
   await session.write('SET SESSION innodb_lock_wait_timeout = 1');
-  ids = [await given.rows.task(), await given.rows.task()];
+  ids = [await addTask(), await addTask()];
 });
 
-const add = (who: Session, id: number) => who.write(`UPDATE ${db.names.task} SET retry = retry + 1 WHERE id = ?`, [id]);
+const add = (who: Session, id: number) => who.write(`UPDATE ${names.task} SET retry = retry + 1 WHERE id = ?`, [id]);
 const retries = async () =>
-  (await other.rows<{ retry: number }>(`SELECT retry FROM ${db.names.task} ORDER BY id`)).map((row) => row.retry);
+  (await other.rows<{ retry: number }>(`SELECT retry FROM ${names.task} ORDER BY id`)).map((row) => row.retry);
 
-describe('a transaction that waits too long for a lock (1205)', () => {
-  it('writes nothing when it is given up', async () => {
-    await other.write('START TRANSACTION');
-    await add(other, ids[1]);
-    const twice = transaction(
-      session,
-      async () => {
-        await add(session, ids[0]);
-        await add(session, ids[1]);
-      },
-      1,
-    );
-    await expect(twice).rejects.toMatchObject({ errno: 1205 });
-    await other.write('ROLLBACK');
-    expect(await retries()).toEqual([0, 0]);
-  });
-
-  it('is repeated as a whole', async () => {
-    await other.write('START TRANSACTION');
-    await add(other, ids[1]);
-    let runs = 0;
-    await transaction(session, async () => {
-      runs += 1;
-      await add(session, ids[0]);
-      if (runs === 2) await other.write('ROLLBACK');
-      await add(session, ids[1]);
-    });
-    expect(runs).toBe(2);
-    expect(await retries()).toEqual([1, 1]);
-  });
+it('a transaction that waits too long for a lock (1205) is repeated as a whole, and writes nothing when it is given up', async () => {
+  await other.write('START TRANSACTION');
+  await add(other, ids[1]);
+  let runs = 0;
+  const both = async () => {
+    runs += 1;
+    await add(session, ids[0]);
+    if (runs === 3) await other.write('ROLLBACK');
+    await add(session, ids[1]);
+  };
+  await expect(transaction(session, both, 1)).rejects.toMatchObject({ errno: 1205 });
+  expect(await retries()).toEqual([0, 1]);
+  await transaction(session, both);
+  expect(runs).toBe(3);
+  expect(await retries()).toEqual([1, 1]);
 });
 
 it('a transaction whose key another session has is undone and repeated, more often than after a deadlock', async () => {
@@ -74,71 +56,28 @@ it('a transaction whose key another session has is undone and repeated, more oft
   await expect(never).rejects.toMatchObject({ code: 'E_TEMPORARY', retry: 'transaction' });
 });
 
-it('a transaction that is the victim of a deadlock (1213) is repeated as a whole', async () => {
+it('finding F9: KILL QUERY of a statement that waits for a lock repeats the whole transaction', async () => {
+  await session.write('SET SESSION innodb_lock_wait_timeout = 30');
   await other.write('START TRANSACTION');
-  // Heavier, so that the server gives up the other one.
-  for (let n = 0; n < 20; n += 1) await insertTask(other, db.names);
   await add(other, ids[1]);
+  const killed = async () => {
+    const killer = await db.session();
+    await statementRuns(killer, 'UPDATE%');
+    await killer.write(`KILL QUERY ${session.facts.connectionId}`);
+    await other.write('ROLLBACK');
+  };
+  let ended: Promise<void> | undefined;
   let runs = 0;
-  let crossing: Promise<unknown> | undefined;
   await transaction(session, async () => {
     runs += 1;
     await add(session, ids[0]);
-    crossing ??= add(other, ids[0]).then(() => other.write('ROLLBACK'));
+    // Not before: the first UPDATE ends by itself, and a KILL that comes behind its end does nothing.
+    ended ??= killed();
     await add(session, ids[1]);
   });
-  await crossing;
+  await ended;
   expect(runs).toBe(2);
-  expect((await retries()).slice(0, 2)).toEqual([1, 1]);
-});
-
-describe('finding F9: KILL QUERY of a statement that waits for a lock', () => {
-  /** Ends what `session` is doing as soon as it waits, and then lets go of the lock that it waits for. */
-  async function killed(): Promise<void> {
-    const { connectionId } = session.facts;
-    const killer = await db.session();
-    await until(async () => {
-      const [row] = await killer.rows('SELECT INFO AS doing FROM information_schema.PROCESSLIST WHERE ID = ?', [
-        connectionId,
-      ]);
-      return /^UPDATE/.test(String(row?.doing));
-    });
-    await killer.write(`KILL QUERY ${connectionId}`);
-    await other.write('ROLLBACK');
-  }
-
-  beforeEach(async () => {
-    await session.write('SET SESSION innodb_lock_wait_timeout = 30');
-    await other.write('START TRANSACTION');
-    await add(other, ids[1]);
-  });
-
-  it('repeats the whole transaction', async () => {
-    let ended: Promise<void> | undefined;
-    let runs = 0;
-    await transaction(session, async () => {
-      runs += 1;
-      await add(session, ids[0]);
-      // Not before: the first UPDATE ends by itself, and a KILL that comes behind its end does nothing.
-      ended ??= killed();
-      await add(session, ids[1]);
-    });
-    await ended;
-    expect(runs).toBe(2);
-    expect(await retries()).toEqual([1, 1]);
-  });
-
-  it('repeats a statement that stands alone', async () => {
-    const ended = killed();
-    let runs = 0;
-    await repeated(5, async () => {
-      runs += 1;
-      await add(session, ids[1]);
-    });
-    await ended;
-    expect(runs).toBe(2);
-    expect(await retries()).toEqual([0, 1]);
-  });
+  expect(await retries()).toEqual([1, 1]);
 });
 
 it('an error that nobody knows is not repeated where it may have come after an implicit COMMIT', async () => {

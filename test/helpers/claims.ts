@@ -19,6 +19,8 @@ export interface ClaimOptions {
   from?: ClaimSource;
   as?: Admission;
   limit?: number;
+  /** With a ticket of its lane. */
+  ticket?: boolean;
   /** Seconds until the leader's backstop. */
   leaseOf?: (task: { id: number }) => number;
 }
@@ -58,14 +60,14 @@ export function claims(
   });
   const turn = async (
     ends: End[],
-    { from, as = 'record', limit = 100, leaseOf = () => 60 }: ClaimOptions,
+    { from, as = 'record', limit = 100, ticket = false, leaseOf = () => 60 }: ClaimOptions,
     over: Partial<FinishAndClaimInput> = {},
   ): Promise<Turn> => {
     const claim_token = randomBytes(16);
     const result = await run({
       finishes: ends.map(finishOf),
       claim: {
-        ...{ claim_token, limit, sources: [from ?? (await someLane())], countFirst: false, ticket: false, leaseOf },
+        ...{ claim_token, limit, sources: [from ?? (await someLane())], countFirst: false, ticket, leaseOf },
         ...{ free: limit, short: limit, alone: false },
         mostFrom: () => Number.POSITIVE_INFINITY,
         admit: () => as,

@@ -4,54 +4,41 @@ import type { Session } from '../../../src/core/db/session.ts';
 import { PollPause } from '../../../src/core/runtime/poll-pause.ts';
 import { LaneCatalog } from '../../../src/core/worker/claim/lane-catalog.ts';
 import { Poller } from '../../../src/core/worker/claim/poller.ts';
-import type { TestDatabase } from '../../helpers/database.ts';
-import { insertTask } from '../../helpers/factories.ts';
-import { test } from '../../helpers/fixture.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addTask } from '../../helpers/rows-here.ts';
 
-let db: TestDatabase;
-let [mine, other]: Session[] = [];
-test.beforeEach(async ({ given }) => {
-  ({ db, session: mine } = given);
+useDatabase();
+let other: Session;
+it.beforeEach(async () => {
   other = await db.session();
 });
 
-/** A poller that has just made a costly poll and may poll again. */
-function pollerThatPaid() {
+/** Polls with a poller that has just made a costly poll and may poll again. */
+async function pollOfOneThatPaid() {
   const costly = new PollPause();
   costly.polled(0, 1);
   costly.polled(1, 1001);
   costly.until = 0;
   const catalog = new LaneCatalog('w1', { supported_tasks: ['t'] });
-  const poller = new Poller({
-    ...{ session: mine!, names: db.names, catalog, deviceId: 'w1', pollIntervalMs: 1000, costly },
-  });
-  return { poller, catalog, costly };
+  await new Poller({ session, names, catalog, deviceId: 'w1', pollIntervalMs: 1000, costly }).poll();
+  return { found: catalog.ranks().length, costly };
 }
 
-test('one session has the lock, until it gives it back or ends', async () => {
-  expect(await takePollLock(mine!, db.names)).toBe(true);
-  expect(await takePollLock(other!, db.names)).toBe(false);
-  await releasePollLock(mine!, db.names);
-  expect(await takePollLock(other!, db.names)).toBe(true);
-  await other!.close();
-  await expect.poll(() => takePollLock(mine!, db.names)).toBe(true);
+it('one session has the lock, until it gives it back or ends', async () => {
+  expect([await takePollLock(session, names), await takePollLock(other, names)]).toEqual([true, false]);
+  await releasePollLock(session, names);
+  expect(await takePollLock(other, names)).toBe(true);
+  await other.close();
+  await expect.poll(() => takePollLock(session, names)).toBe(true);
 });
 
-test('a costly poll is not made while another device polls; it is put off by the same pause', async () => {
-  await insertTask(mine!, db.names, { task_type: 't' });
-  await takePollLock(other!, db.names);
-  const { poller, catalog, costly } = pollerThatPaid();
-  await poller.poll();
-  expect(catalog.ranks()).toEqual([]);
-  expect(costly.costly).toBe(true);
-  expect(costly.until).toBeGreaterThan(10_000);
-});
-
-test('it is made alone, and the next device may', async () => {
-  await insertTask(mine!, db.names, { task_type: 't' });
-  const { poller, catalog, costly } = pollerThatPaid();
-  await poller.poll();
-  expect(catalog.ranks()).toHaveLength(1);
-  expect(costly.costly).toBe(false);
-  expect(await takePollLock(other!, db.names)).toBe(true);
+it('a costly poll is not made while another device polls; it is put off by the same pause, and made alone later', async () => {
+  await addTask({ task_type: 't' });
+  await takePollLock(other, names);
+  const put = await pollOfOneThatPaid();
+  expect(put).toMatchObject({ found: 0, costly: { costly: true } });
+  expect(put.costly.until).toBeGreaterThan(10_000);
+  await releasePollLock(other, names);
+  expect(await pollOfOneThatPaid()).toMatchObject({ found: 1, costly: { costly: false } });
+  expect(await takePollLock(other, names)).toBe(true);
 });

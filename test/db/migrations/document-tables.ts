@@ -2,7 +2,7 @@
 // created the tables by it before there was afd.
 import { T1, T1_ROWS } from './old-table.ts';
 
-export const DEVICE = `CREATE TABLE af_device (
+const DEVICE = `CREATE TABLE af_device (
     id INT PRIMARY KEY AUTO_INCREMENT,
     device_id VARCHAR(64) UNIQUE NOT NULL COMMENT '设备唯一标识',
     device_name VARCHAR(128) NOT NULL COMMENT '设备名称',
@@ -21,7 +21,7 @@ export const DEVICE = `CREATE TABLE af_device (
     INDEX idx_last_heartbeat (last_heartbeat)
 )`;
 
-export const ASSIGNMENT = `CREATE TABLE af_task_assignment (
+const ASSIGNMENT = `CREATE TABLE af_task_assignment (
     id INT PRIMARY KEY AUTO_INCREMENT,
     task_id INT NOT NULL COMMENT '任务ID',
     device_id VARCHAR(64) NOT NULL COMMENT '分配的设备ID',
@@ -41,7 +41,7 @@ export const ASSIGNMENT = `CREATE TABLE af_task_assignment (
     INDEX idx_assigned_at (assigned_at)
 )`;
 
-export const HEARTBEAT = `CREATE TABLE af_device_heartbeat (
+const HEARTBEAT = `CREATE TABLE af_device_heartbeat (
     id INT PRIMARY KEY AUTO_INCREMENT,
     device_id VARCHAR(64) NOT NULL,
     heartbeat_time DATETIME DEFAULT CURRENT_TIMESTAMP,
@@ -94,5 +94,4 @@ export const DOCUMENT_ROWS = [
   "SET SESSION time_zone = '+00:00'",
 ];
 
-/** `information_schema`'s view of a table, without what an adoption may widen: names, order, indexes, foreign keys. */
 export const TABLES = ['af_device', 'af_task_assignment', 'af_device_heartbeat'] as const;

@@ -1,5 +1,5 @@
 // What a search reads: with which index, how much of it, and which tasks it finds.
-import { describe, expect } from 'vitest';
+import { expect } from 'vitest';
 import { batchCount, deviceCounts, statusCounts, taskCount } from '../../../src/core/db/search/bounded-counts.ts';
 import {
   byBatch,
@@ -13,259 +13,223 @@ import {
 import { readTasks, taskRowsStatement } from '../../../src/core/db/search/task-rows.ts';
 import type { TaskSearch } from '../../../src/core/db/search/task-search.ts';
 import { viewTask } from '../../../src/core/db/search/view-task.ts';
-import type { Session } from '../../../src/core/db/session.ts';
-import type { TableNames } from '../../../src/core/db/table-names.ts';
-import { insertAttempt, insertDevice, insertRunning, insertTask } from '../../helpers/factories.ts';
-import { it } from '../../helpers/fixture.ts';
+import { findTaskIds } from '../../../src/core/search/find-ids.ts';
+import { db, it, names, session, useDatabase } from '../../helpers/database-here.ts';
+import { addAttempt, addDevice, addRunning, addTask } from '../../helpers/rows-here.ts';
 import { costOf, manyRows, planOf } from '../../helpers/statement-cost.ts';
 
-let session: Session;
-let names: TableNames;
-
-it.beforeEach(async ({ db, given }) => {
-  names = db.names;
-  // A gateway's sessions have it.
-  session = await db.session({ multiStatements: true });
-  void given;
-});
-
+useDatabase();
 const ALL = { before: Number.MAX_SAFE_INTEGER, limit: 100 };
-const ids = async ({ sql, values }: Statement) =>
-  (await session.rows<{ id: number }>(sql, values)).map((row) => row.id);
-const found = (search: TaskSearch) => ids(inStretch(names, search, { ...ALL, from: 1 }));
+const ids = async ({ sql, values }: Statement, on = session) =>
+  (await on.rows<{ id: number }>(sql, values)).map((row) => row.id);
+const found = (search: TaskSearch, on = session) => ids(inStretch(names, search, { ...ALL, from: 1 }), on);
 
-describe('a search finds', () => {
-  it.for<[string, Record<string, unknown>, TaskSearch]>([
-    ['the type', { task_type: 'other' }, { task_type: 'other' }],
-    ['the user', { username: 'a@example.com' }, { username: 'a@example.com' }],
-    ['the app', { app_id: 'com.example' }, { app_id: 'com.example' }],
-    ['the priority', { priority: 9 }, { priority: 9 }],
-    ['the parent', { parent_id: 77 }, { parent_id: 77 }],
-    ['the batch', { batch_id: 78 }, { batch_id: 78 }],
-    ['the concurrency key', { concurrency_key: 'k' }, { concurrency_key: 'k' }],
-    ['the dedupe key', { dedupe_key: 'd' }, { dedupe_key: 'd' }],
-    ['a status', { status: 'failed' }, { status: ['failed'] }],
-    ['one of several statuses', { status: 'waiting' }, { status: ['done', 'waiting'] }],
-    [
-      'text of the last error, in any case, signs of patterns as they are',
-      { last_error: 'HTTP 50% _off' },
-      { error: 'http 50% _' },
-    ],
-    ['the device that it is directed at', { status: 'assigned', target_device_id: 'w9' }, { device_id: 'w9' }],
-    ['the device of a deferred claim', { status: 'running', claimed_by: 'w9' }, { device_id: 'w9' }],
-  ])('tasks by %s', async ([, columns, search]) => {
-    await insertTask(session, names, { last_error: 'HTTP 500 off' });
-    const wanted = await insertTask(session, names, columns);
-    await insertTask(session, names);
-    expect(await found(search)).toEqual([wanted]);
-  });
+it.for<[string, Record<string, unknown>, TaskSearch]>([
+  ['the type', { task_type: 'other' }, { task_type: 'other' }],
+  ['the user', { username: 'a@example.com' }, { username: 'a@example.com' }],
+  ['the app', { app_id: 'com.example' }, { app_id: 'com.example' }],
+  ['the priority', { priority: 9 }, { priority: 9 }],
+  ['the parent', { parent_id: 77 }, { parent_id: 77 }],
+  ['the batch', { batch_id: 78 }, { batch_id: 78 }],
+  ['the concurrency key', { concurrency_key: 'k' }, { concurrency_key: 'k' }],
+  ['the dedupe key', { dedupe_key: 'd' }, { dedupe_key: 'd' }],
+  ['one of several statuses', { status: 'waiting' }, { status: ['done', 'waiting'] }],
+  ['the last error, in any case, signs as they are', { last_error: 'HTTP 50% _off' }, { error: 'http 50% _' }],
+  ['the device that it is directed at', { status: 'assigned', target_device_id: 'w9' }, { device_id: 'w9' }],
+  ['the device of a deferred claim', { status: 'running', claimed_by: 'w9' }, { device_id: 'w9' }],
+])('a search finds tasks by %s', async ([, columns, search]) => {
+  await addTask({ last_error: 'HTTP 500 off' });
+  const wanted = await addTask(columns);
+  await addTask();
+  expect(await found(search)).toEqual([wanted]);
+});
 
-  it('tasks by the device of their current attempt alone', async () => {
-    const { task_id } = await insertRunning(session, names, 'w1', { attempt: 2 });
-    await session.write(
-      `INSERT INTO ${names.assignment} (task_id, device_id, attempt, claim_token, status, deadline_at)
-       VALUES (?, 'w2', 1, '', 'lost', UTC_TIMESTAMP(3))`,
-      [task_id],
-    );
-    for (const search of [{ device_id: 'w1' }, { device_id: 'w2' }]) {
-      const expected = search.device_id === 'w1' ? [task_id] : [];
-      expect(await found(search)).toEqual(expected);
-      expect(await ids(byDevice(names, search, ALL))).toEqual(expected);
-    }
-  });
+it('a search finds tasks by the device of their current attempt alone', async () => {
+  const { task_id } = await addRunning('w1', { attempt: 2 });
+  await addAttempt({ task_id, device: await addDevice('w2'), columns: { status: 'lost' } });
+  for (const [device_id, expected] of [
+    ['w1', [task_id]],
+    ['w2', []],
+  ] as const) {
+    expect(await found({ device_id })).toEqual(expected);
+    expect(await ids(byDevice(names, { device_id }, ALL))).toEqual(expected);
+  }
+});
 
-  it('tasks by when they were added and when they ended, whatever the zone of the session', async ({ db }) => {
-    session = await db.session({ multiStatements: true, timeZone: '+07:00' });
-    const at = 'FROM_UNIXTIME(1700000000)';
-    const early = await insertTask(session, names, { status: 'done', finished_at: '2023-11-14 22:13:20.000' });
-    const late = await insertTask(session, names, { status: 'failed', finished_at: '2023-11-14 22:13:21.000' });
-    // Another program ended it, and wrote no finished_at.
-    const foreign = await insertTask(session, names, { status: 'done' });
-    await session.write(`UPDATE ${names.task} SET created_at = ${at} WHERE id = ?`, [early]);
-    await session.write(`UPDATE ${names.task} SET updated_at = ${at} + INTERVAL 1 SECOND WHERE id = ?`, [foreign]);
-    const moment = '2023-11-14T22:13:20Z';
-    const next = '2023-11-15T05:13:21+07:00';
-    expect(await found({ created_from: moment, created_to: next })).toEqual([early]);
-    expect(await found({ created_to: moment })).toEqual([]);
-    expect(await found({ finished_from: moment, finished_to: next })).toEqual([early]);
-    expect(await found({ finished_from: next })).toEqual([foreign, late]);
+it('a search finds tasks by when they were added and when they ended, whatever the zone of the session', async () => {
+  const east = await db.session({ timeZone: '+07:00' });
+  const at = 'FROM_UNIXTIME(1700000000)';
+  const early = await addTask({ status: 'done', finished_at: '2023-11-14 22:13:20.000' });
+  const late = await addTask({ status: 'failed', finished_at: '2023-11-14 22:13:21.000' });
+  // Another program ended it, and wrote no finished_at.
+  const foreign = await addTask({ status: 'done' });
+  await east.write(`UPDATE ${names.task} SET created_at = ${at} WHERE id = ?`, [early]);
+  await east.write(`UPDATE ${names.task} SET updated_at = ${at} + INTERVAL 1 SECOND WHERE id = ?`, [foreign]);
+  const moment = '2023-11-14T22:13:20Z';
+  const next = '2023-11-15T05:13:21+07:00';
+  for (const [search, expected] of [
+    [{ created_from: moment, created_to: next }, [early]],
+    [{ created_to: moment }, []],
+    [{ finished_from: moment, finished_to: next }, [early]],
+    [{ finished_from: next }, [foreign, late]],
     // Later than a server can count.
-    expect(await found({ created_from: '2060-01-01T00:00:00Z' })).toEqual([]);
-    expect(await found({ created_to: '2060-01-01T00:00:00Z' })).toHaveLength(3);
-  });
-
-  it('only ids below the place where the page before ended', async () => {
-    const some = [await insertTask(session, names), await insertTask(session, names), await insertTask(session, names)];
-    const window = { before: some[2]!, limit: 1 };
-    expect(await ids(byStatus(names, { status: ['pending'] }, window))).toEqual([some[1]]);
-    expect(await ids(inStretch(names, {}, { ...window, from: some[1]! }))).toEqual([some[1]]);
-    expect(await ids(inStretch(names, {}, { ...window, limit: 9, from: some[1]! }))).toEqual([some[1]]);
-    expect(await ids(newestBelow(names, some[1]!))).toEqual([some[0]]);
-    expect(await ids(newestBelow(names, some[0]!))).toEqual([null]);
-  });
+    [{ created_from: '2060-01-01T00:00:00Z' }, []],
+  ] as Array<[TaskSearch, number[]]>)
+    expect(await found(search, east), JSON.stringify(search)).toEqual(expected);
 });
 
-describe('with 5,000 tasks a search', () => {
-  it.beforeEach(async () => {
-    await session.write(`INSERT INTO ${names.task} (task_type, status) SELECT 't', 'done' FROM ${manyRows(4000)}`);
-    await session.write(
-      `INSERT INTO ${names.task} (task_type, dedupe_key) SELECT 't', CONCAT('k', a.n, b.n, c.n, d.n) FROM ${manyRows(900)}`,
-    );
-    await session.write(`INSERT INTO ${names.task} (task_type, status) SELECT 'u', 'failed' FROM ${manyRows(100)}`);
-    await session.write(
-      `INSERT INTO ${names.assignment} (task_id, device_id, attempt, claim_token, status)
-       SELECT id, IF(id % 50 = 0, 'w1', 'w2'), 1, '', 'completed' FROM ${names.task} WHERE status = 'done'`,
-    );
-    await session.write(`UPDATE ${names.task} SET attempt = 1 WHERE status = 'done'`);
-    for (const table of [names.task, names.assignment]) await session.rows(`ANALYZE TABLE ${table}`);
-  });
-
-  it('for a status reads afd_claim, and no more entries than have it', async () => {
-    const statement = byStatus(names, { status: ['failed'], task_type: 'u' }, { ...ALL, limit: 51 });
-    expect(await planOf(session, statement)).toMatchObject([{ key: 'afd_claim', type: 'range' }]);
-    const { rows, reads } = await costOf(session, statement);
-    expect(rows).toBe(51);
-    // Each entry, its row, and what a sort reads back.
-    expect(reads).toBeLessThanOrEqual(100 + 60);
-  });
-
-  it('for a status alone reads no row', async () => {
-    const statement = byStatus(names, { status: ['failed', 'pending'] }, { ...ALL, limit: 51 });
-    const plan = await planOf(session, statement);
-    expect(plan).toMatchObject([{ key: 'afd_claim', type: 'range' }]);
-    expect(String(plan[0]?.Extra)).toMatch(/Using index/);
-    expect(await costOf(session, statement)).toMatchObject({ rows: 51 });
-  });
-
-  it('for a batch reads afd_batch, and no task of another', async () => {
-    await session.write(`UPDATE ${names.task} SET batch_id = 5 WHERE id % 100 = 0`);
-    const statement = byBatch(names, { batch_id: 5 }, ALL);
-    expect((await planOf(session, statement))[0]).toMatchObject({ key: 'afd_batch' });
-    const { rows, reads } = await costOf(session, statement);
-    expect(rows).toBeGreaterThan(5);
-    expect(reads).toBeLessThanOrEqual(2 * rows + 3);
-    expect(await session.rows(batchCount(names, 5, 100).sql, [5])).toMatchObject([{ n: rows }]);
-  });
-
-  it('for a key reads one entry', async () => {
-    const statement = byDedupeKey(names, { dedupe_key: 'k0123' }, ALL);
-    expect((await planOf(session, statement))[0]).toMatchObject({ key: 'afd_dedupe' });
-    expect(await costOf(session, statement)).toMatchObject({ rows: 1 });
-    expect((await costOf(session, statement)).reads).toBeLessThanOrEqual(3);
-  });
-
-  it('for anything else reads a stretch of PRIMARY backwards, without a sort', async () => {
-    const [newest] = await ids(newestBelow(names, Number.MAX_SAFE_INTEGER));
-    const rare = inStretch(names, { task_type: 'none' }, { ...ALL, from: newest! - 999 });
-    expect(await planOf(session, rare)).toMatchObject([{ key: 'PRIMARY', type: 'range' }]);
-    const cost = await costOf(session, rare);
-    expect(cost).toMatchObject({ rows: 0, sorted: 0 });
-    expect(cost.reads).toBeLessThanOrEqual(1002);
-    // It ends where the page is full.
-    const common = await costOf(session, inStretch(names, {}, { ...ALL, limit: 51, from: 1 }));
-    expect(common.reads).toBeLessThanOrEqual(53);
-  });
-
-  it('for a device reads what the device has run, and each of those tasks by PRIMARY', async () => {
-    const statement = byDevice(names, { device_id: 'w1' }, ALL);
-    const plan = await planOf(session, statement);
-    expect(plan.map((one) => one.key)).toEqual(
-      expect.arrayContaining(['idx_device_id', 'afd_target', 'afd_claim', 'PRIMARY']),
-    );
-    const { rows, reads } = await costOf(session, statement);
-    expect(rows).toBe(80);
-    // Entry, its row, a temporary row, the task, its attempt, the sort.
-    expect(reads).toBeLessThanOrEqual(80 * 8 + 20);
-  });
-
-  it('for a device in a stretch looks up one attempt for each task', async () => {
-    const [newest] = await ids(newestBelow(names, Number.MAX_SAFE_INTEGER));
-    const statement = inStretch(names, { device_id: 'w1' }, { ...ALL, from: newest! - 1999 });
-    const plan = await planOf(session, statement);
-    expect(plan.map((one) => one.key)).toEqual(['PRIMARY', 'idx_task_id']);
-    expect((await costOf(session, statement)).reads).toBeLessThanOrEqual(2000 * 2 + 1000 + 10);
-  });
-
-  it('counts no further than it was told, without reading a row', async () => {
-    const counted = async ({ sql, values }: Statement) => (await session.rows(sql, values)).map((row) => Number(row.n));
-    expect(await counted(statusCounts(names, ['done', 'failed', 'waiting'], 1000))).toEqual([1001, 100, 0]);
-    expect(await counted(taskCount(names, 1000))).toEqual([1001]);
-    expect(await counted(taskCount(names, 9000))).toEqual([5000]);
-    expect(await counted(deviceCounts(names, 'w2', 1000))).toEqual([1001, 0, 0]);
-    const { reads } = await costOf(session, statusCounts(names, ['done'], 1000));
-    // Each entry, and the temporary row that is counted.
-    expect(reads).toBeLessThanOrEqual(1001 * 2 + 10);
-    for (const statement of [statusCounts(names, ['done'], 1000), deviceCounts(names, 'w2', 1000)])
-      for (const one of (await planOf(session, statement)).filter((row) => String(row.key).includes('_')))
-        expect(String(one.Extra)).toMatch(/Using index/);
-  });
-
-  it('loads the tasks of a page by PRIMARY, with one lookup of the attempt for each', async () => {
-    const page = (await found({})).slice(0, 50);
-    const plan = await planOf(session, taskRowsStatement(names, page));
-    expect(plan.map((one) => one.key)).toEqual(['PRIMARY', 'idx_task_id', 'PRIMARY']);
-    expect((await costOf(session, taskRowsStatement(names, page))).reads).toBeLessThanOrEqual(50 * 4 + 10);
-  });
+it('a search finds only ids below the place where the page before ended', async () => {
+  const some = [await addTask(), await addTask(), await addTask()];
+  const window = { before: some[2]!, limit: 1 };
+  expect(await ids(byStatus(names, { status: ['pending'] }, window))).toEqual([some[1]]);
+  expect(await ids(inStretch(names, {}, { ...window, from: some[1]! }))).toEqual([some[1]]);
+  expect(await ids(inStretch(names, {}, { ...window, limit: 9, from: some[1]! }))).toEqual([some[1]]);
+  expect(await ids(newestBelow(names, some[1]!))).toEqual([some[0]]);
+  expect(await ids(newestBelow(names, some[0]!))).toEqual([null]);
 });
 
-describe('a task of a list', () => {
-  it('has its device, its progress and its times; long texts are cut and named', async () => {
-    const long = JSON.stringify({ a: 'x'.repeat(3000) });
-    const { task_id } = await insertRunning(session, names, 'w1', { last_error: 'é'.repeat(600), task_data: long });
-    const short = await insertTask(session, names, { task_data: '{"n": 1}', last_error: 'no', batch_id: 5 });
-    const { tasks, now } = await readTasks(session, names, [task_id, short, 999_999]);
-    expect(tasks.map((one) => one.task_id)).toEqual([short, task_id]);
-    expect(tasks[0]).toMatchObject({
-      task_data: { n: 1 },
-      last_error: 'no',
-      batch_id: 5,
-      truncated: [],
-      device_id: null,
-    });
-    expect(tasks[1]).toMatchObject({ task_data: null, device_id: 'w1', truncated: ['task_data', 'last_error'] });
-    expect(tasks[1]?.last_error).toBe('é'.repeat(500));
-    expect(now).toMatch(/^\d{4}-.*Z$/);
-    expect((await readTasks(session, names, [])).tasks).toEqual([]);
-  });
+it('with 5,000 tasks a search reads its index, and no more entries than it must', async () => {
+  const insert = (columns: string, values: string, count: number) =>
+    session.write(`INSERT INTO ${names.task} (task_type, ${columns}) SELECT ${values} FROM ${manyRows(count)}`);
+  await insert('status', "'t', 'done'", 4000);
+  await insert('dedupe_key', "'t', CONCAT('k', a.n, b.n, c.n, d.n)", 900);
+  await insert('status', "'u', 'failed'", 100);
+  await session.write(
+    `INSERT INTO ${names.assignment} (task_id, device_id, attempt, claim_token, status)
+     SELECT id, IF(id % 50 = 0, 'w1', 'w2'), 1, '', 'completed' FROM ${names.task} WHERE status = 'done'`,
+  );
+  await session.write(`UPDATE ${names.task} SET attempt = 1 WHERE status = 'done'`);
+  await session.write(`UPDATE ${names.task} SET batch_id = 5 ORDER BY id LIMIT 50`);
+  for (const table of [names.task, names.assignment]) await session.rows(`ANALYZE TABLE ${table}`);
+  const [newest] = await ids(newestBelow(names, Number.MAX_SAFE_INTEGER));
+  const page = { ...ALL, limit: 51 };
+  const stretch = (search: TaskSearch, from: number) => inStretch(names, search, { ...page, from });
+  const listed = (await found({})).slice(0, 50);
+  for (const [statement, rows, reads, keys] of [
+    // Each entry, its row, and what a sort reads back; of a status alone no row.
+    [byStatus(names, { status: ['failed'], task_type: 'u' }, page), 51, 100 + 60, 'afd_claim'],
+    [byStatus(names, { status: ['failed', 'pending'] }, page), 51, 1000 + 60, 'afd_claim'],
+    [byBatch(names, { batch_id: 5 }, ALL), 50, 2 * 50 + 3, 'afd_batch'],
+    [byDedupeKey(names, { dedupe_key: 'k0123' }, ALL), 1, 3, 'afd_dedupe'],
+    // Anything else: a stretch backwards, which ends where the page is full.
+    [stretch({ task_type: 'none' }, newest! - 999), 0, 1002, 'PRIMARY'],
+    [stretch({}, 1), 51, 53, 'PRIMARY'],
+    // Of a device its entry, its row, a temporary row, the task, its attempt, the sort; in a stretch one attempt of each.
+    [byDevice(names, { device_id: 'w1' }, ALL), 80, 80 * 8 + 20, undefined],
+    [stretch({ device_id: 'w1' }, newest! - 1999), undefined, 2000 * 2 + 1000 + 10, 'PRIMARY idx_task_id'],
+    [taskRowsStatement(names, listed), 50, 50 * 4 + 10, 'PRIMARY idx_task_id PRIMARY'],
+  ] as const) {
+    const cost = await costOf(session, statement);
+    if (rows !== undefined) expect(cost.rows, statement.sql).toBe(rows);
+    expect(cost.reads, statement.sql).toBeLessThanOrEqual(reads);
+    if (keys !== undefined)
+      expect((await planOf(session, statement)).map((one) => String(one.key)).join(' '), statement.sql).toBe(keys);
+  }
+  // Counts go no further than they were told, without reading a row.
+  const counted = async ({ sql, values }: Statement) => (await session.rows(sql, values)).map((row) => Number(row.n));
+  const statuses = statusCounts(names, ['done', 'failed', 'waiting'], 1000);
+  expect(await counted(statuses)).toEqual([1001, 100, 0]);
+  expect([await counted(taskCount(names, 1000)), await counted(taskCount(names, 9000))]).toEqual([[1001], [5000]]);
+  expect(await counted(deviceCounts(names, 'w2', 1000))).toEqual([1001, 0, 0]);
+  expect(await counted(batchCount(names, 5, 100))).toEqual([50]);
+  // Each entry, and the temporary row that is counted.
+  expect((await costOf(session, statuses)).reads).toBeLessThanOrEqual(1101 * 2 + 20);
+  for (const one of await planOf(session, deviceCounts(names, 'w2', 1000)))
+    if (String(one.key).includes('_')) expect(String(one.Extra)).toMatch(/Using index/);
 });
 
-describe('a task alone', () => {
-  it('has its newest attempts, oldest first, with long results left out', async () => {
-    const device = await insertDevice(session, names, { device_id: 'w1' });
-    const task_id = await insertTask(session, names, { status: 'done', attempt: 102 });
-    for (let attempt = 1; attempt <= 102; attempt += 1) {
-      const result = JSON.stringify({ a: 'x'.repeat(attempt === 101 ? 9000 : 1) });
-      await insertAttempt(session, names, {
-        device,
-        task_id,
-        columns: { attempt, status: 'completed', result, error_message: 'e'.repeat(5000) },
-      });
-    }
-    const { task } = await viewTask(session, names, task_id);
-    expect(task.more_attempts).toBe(true);
-    expect(task.attempts.map((one) => one.attempt)).toEqual(Array.from({ length: 100 }, (_, n) => n + 3));
-    expect(task.attempts[98]).toMatchObject({ result: null, truncated: ['result', 'error_message'] });
-    expect(task.attempts[99]).toMatchObject({ result: { a: 'x' }, truncated: ['error_message'], device_id: 'w1' });
-    expect(task.attempts[99]?.error_message).toHaveLength(4000);
-    expect(task.device_id).toBe('w1');
-  });
+it('a task of a list has its device, its progress and its times; long texts are cut and named', async () => {
+  const long = JSON.stringify({ a: 'x'.repeat(3000) });
+  const { task_id } = await addRunning('w1', { last_error: 'é'.repeat(600), task_data: long });
+  const short = { last_error: 'no', batch_id: 5 };
+  const other = await addTask({ ...short, task_data: '{"n": 1}' });
+  const { tasks, now } = await readTasks(session, names, [task_id, other, 999_999]);
+  expect(tasks).toMatchObject([
+    { ...short, task_id: other, task_data: { n: 1 }, truncated: [], device_id: null },
+    { task_id, task_data: null, device_id: 'w1', truncated: ['task_data', 'last_error'], last_error: 'é'.repeat(500) },
+  ]);
+  expect(now).toMatch(/^\d{4}-.*Z$/);
+  expect((await readTasks(session, names, [])).tasks).toEqual([]);
+});
 
-  it('has a checkpoint only if that was stored for this very task', async () => {
-    const task_id = await insertTask(session, names);
-    const store = (created: string) =>
-      session.write(
-        `REPLACE INTO ${names.checkpoint} (task_id, attempt, value, task_created_at, written_at)
-         SELECT id, 2, '{"n":1}', ${created}, UTC_TIMESTAMP(3) FROM ${names.task} WHERE id = ?`,
-        [task_id],
-      );
-    expect((await viewTask(session, names, task_id)).task.checkpoint).toBeNull();
-    await store('created_at');
-    expect((await viewTask(session, names, task_id)).task.checkpoint).toMatchObject({ attempt: 2, bytes: 7 });
-    await store("'2001-01-01'");
-    expect((await viewTask(session, names, task_id)).task.checkpoint).toBeNull();
-  });
+it('a task alone has its newest attempts, oldest first, with long results left out', async () => {
+  const device = await addDevice('w1');
+  const task_id = await addTask({ status: 'done', attempt: 102 });
+  for (let attempt = 1; attempt <= 102; attempt += 1) {
+    const result = JSON.stringify({ a: 'x'.repeat(attempt === 101 ? 9000 : 1) });
+    const columns = { attempt, status: 'completed', result, error_message: 'e'.repeat(5000) };
+    await addAttempt({ device, task_id, columns });
+  }
+  const { task } = await viewTask(session, names, task_id);
+  expect(task).toMatchObject({ more_attempts: true, device_id: 'w1' });
+  expect(task.attempts.map((one) => one.attempt)).toEqual(Array.from({ length: 100 }, (_, n) => n + 3));
+  expect(task.attempts[98]).toMatchObject({ result: null, truncated: ['result', 'error_message'] });
+  expect(task.attempts[99]).toMatchObject({ result: { a: 'x' }, truncated: ['error_message'], device_id: 'w1' });
+  expect(task.attempts[99]?.error_message).toHaveLength(4000);
+});
 
-  it('that does not exist is E_NOT_FOUND', async () => {
-    await expect(viewTask(session, names, 5)).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
-  });
+it('a task alone has a checkpoint only if that was stored for this very task; one that does not exist is not found', async () => {
+  const task_id = await addTask();
+  const checkpoint = async () => (await viewTask(session, names, task_id)).task.checkpoint;
+  const store = (created: string) =>
+    session.write(
+      `REPLACE INTO ${names.checkpoint} (task_id, attempt, value, task_created_at, written_at)
+       SELECT id, 2, '{"n":1}', ${created}, UTC_TIMESTAMP(3) FROM ${names.task}`,
+    );
+  expect(await checkpoint()).toBeNull();
+  await store('created_at');
+  expect(await checkpoint()).toMatchObject({ attempt: 2, bytes: 7 });
+  await store("'2001-01-01'");
+  expect(await checkpoint()).toBeNull();
+  await expect(viewTask(session, names, task_id + 1)).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
+});
+
+const page = (search: TaskSearch, before?: number, limit = 50) =>
+  findTaskIds(session, { names }, search, { before, limit }, true);
+
+async function all(search: TaskSearch, limit = 50) {
+  const ids: number[] = [];
+  for (let before: number | undefined; ; ) {
+    const found = await page(search, before, limit);
+    ids.push(...found.ids);
+    if (found.next === null) return ids;
+    before = found.next;
+  }
+}
+
+it('a search for what is rare ends after a bounded stretch, says so, and goes on to the last task', async () => {
+  for (let n = 1; n <= 40; n += 1) await addTask({ id: n * 20_000, username: n === 1 ? 'rare' : 'other' });
+  const first = await page({ username: 'rare' });
+  expect(first).toMatchObject({ ids: [], cut: true, total: { count: 1, exact: false } });
+  // 200,000 ids, less what a stretch passes over between two tasks.
+  expect(first.next).toBeGreaterThanOrEqual(400_000);
+  expect(await all({ username: 'rare' })).toEqual([20_000]);
+  expect(await all({ username: 'other' }, 7)).toHaveLength(39);
+});
+
+it('ids that are missing cost nothing, however many, and none at all is over at once', async () => {
+  const ids = [9_000_000_000_000, 1_000_000_000_000, 2, 1];
+  const found = (count: number) => ({ next: null, cut: false, total: { count, exact: true } });
+  for (const search of [{}, { status: ['done' as const] }, { device_id: 'w1' }, { batch_id: 5 }, { dedupe_key: 'k' }])
+    expect(await page(search)).toEqual({ ids: [], ...found(0) });
+  for (const id of ids) await addTask({ id, username: 'a' });
+  expect(await page({ username: 'a' })).toEqual({ ids, ...found(4) });
+});
+
+it('each way of reading finds the same tasks in the same order, page by page', async () => {
+  const expected: number[] = [];
+  for (let n = 0; n < 23; n += 1) {
+    const columns = { username: 'u', batch_id: 5, target_device_id: 'w1', status: n % 3 === 0 ? 'failed' : 'assigned' };
+    if (n % 5 === 4) await addTask();
+    else expected.unshift(await addTask(columns));
+  }
+  for (const search of [
+    { username: 'u' },
+    { batch_id: 5 },
+    { batch_id: 5, status: ['failed', 'assigned'] },
+    { status: ['failed', 'assigned'] },
+    { device_id: 'w1' },
+    { device_id: 'w1', status: ['failed', 'assigned'], username: 'u' },
+  ] as TaskSearch[])
+    for (const limit of [1, 4, 100]) expect(await all(search, limit), JSON.stringify(search)).toEqual(expected);
 });
