@@ -31,7 +31,7 @@ const taskOf = (row: 'OLD' | 'NEW') =>
 const assignmentOf = (row: 'OLD' | 'NEW') =>
   `tbl = 'assignment', row_id = ${row}.id, task_id = ${row}.task_id, attempt_is = ${row}.attempt, device = ${row}.device_id,
    token_is = LOWER(HEX(${row}.claim_token)), cause = ${row}.cause, due_is_us = ${us('UTC_TIMESTAMP(6)', `${row}.deadline_at`)}`;
-const leader = `tbl = 'leader', term_is = NEW.term, holder_is = NEW.holder,
+const newLeader = `tbl = 'leader', term_is = NEW.term, holder_is = NEW.holder,
   due_is_us = ${us('UTC_TIMESTAMP(6)', 'NEW.expires_at')}`;
 
 /**
@@ -40,35 +40,31 @@ const leader = `tbl = 'leader', term_is = NEW.term, holder_is = NEW.holder,
  */
 export async function installTriggers(session: Session, names: TableNames, replicated = false): Promise<void> {
   const common = replicated ? COMMON.replace('seq = UUID_SHORT()', 'boot = UUID_SHORT() >> 24') : COMMON;
+  const trigger = (name: string, when: string, table: string, does: string) =>
+    session.write(`CREATE TRIGGER chaos_${name} ${when} ON ${table} FOR EACH ROW ${does}`);
   const on = (when: string, table: string, set: string) => {
-    const name = `chaos_${when.toLowerCase()}_${table.replaceAll('`', '')}`;
-    return session.write(
-      `CREATE TRIGGER ${name} AFTER ${when} ON ${table} FOR EACH ROW INSERT INTO chaos_event SET ${common}, ${set}`,
-    );
+    const name = `${when.toLowerCase()}_${table.replaceAll('`', '')}`;
+    return trigger(name, `AFTER ${when}`, table, `INSERT INTO chaos_event SET ${common}, ${set}`);
   };
   const own = 'seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, boot BIGINT UNSIGNED NOT NULL';
   await session.write(replicated ? TABLE.replace('seq BIGINT UNSIGNED NOT NULL PRIMARY KEY', own) : TABLE);
-  await session.write(
-    `CREATE TRIGGER chaos_refuse BEFORE UPDATE ON ${names.task} FOR EACH ROW
-     IF NEW.username = '${REFUSED}' AND NEW.status = 'running' THEN
-       SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'nobody may claim this';
-     END IF`,
-  );
-  await on('INSERT', names.task, `${taskOf('NEW')}, ${newTask}`);
-  await on('UPDATE', names.task, `${taskOf('NEW')}, ${oldTask}, ${newTask}`);
-  await on('DELETE', names.task, `${taskOf('OLD')}, ${oldTask}`);
-  await on('INSERT', names.assignment, `${assignmentOf('NEW')}, now_is = NEW.status`);
-  await on('UPDATE', names.assignment, `${assignmentOf('NEW')}, was = OLD.status, now_is = NEW.status`);
-  await on('DELETE', names.assignment, `${assignmentOf('OLD')}, was = OLD.status`);
-  await on(
-    'UPDATE',
-    names.leader,
-    `${leader}, term_was = OLD.term, holder_was = OLD.holder, due_was_us = ${us('UTC_TIMESTAMP(6)', 'OLD.expires_at')}`,
-  );
-  const device = names.device;
-  await session.write(
-    `CREATE TRIGGER chaos_update_device AFTER UPDATE ON ${device} FOR EACH ROW
-     INSERT INTO chaos_event (${replicated ? 'boot' : 'seq'}, at, conn, tbl, device, was, now_is, token_was, token_is)
+  const { task, assignment, leader, device } = names;
+  const refused = `NEW.username = '${REFUSED}' AND NEW.status = 'running'`;
+  const refuse = "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'nobody may claim this'";
+  await trigger('refuse', 'BEFORE UPDATE', task, `IF ${refused} THEN ${refuse}; END IF`);
+  await on('INSERT', task, `${taskOf('NEW')}, ${newTask}`);
+  await on('UPDATE', task, `${taskOf('NEW')}, ${oldTask}, ${newTask}`);
+  await on('DELETE', task, `${taskOf('OLD')}, ${oldTask}`);
+  await on('INSERT', assignment, `${assignmentOf('NEW')}, now_is = NEW.status`);
+  await on('UPDATE', assignment, `${assignmentOf('NEW')}, was = OLD.status, now_is = NEW.status`);
+  await on('DELETE', assignment, `${assignmentOf('OLD')}, was = OLD.status`);
+  const was = `term_was = OLD.term, holder_was = OLD.holder, due_was_us = ${us('UTC_TIMESTAMP(6)', 'OLD.expires_at')}`;
+  await on('UPDATE', leader, `${newLeader}, ${was}`);
+  await trigger(
+    'update_device',
+    'AFTER UPDATE',
+    device,
+    `INSERT INTO chaos_event (${replicated ? 'boot' : 'seq'}, at, conn, tbl, device, was, now_is, token_was, token_is)
      SELECT UUID_SHORT()${replicated ? ' >> 24' : ''}, UTC_TIMESTAMP(6), CONNECTION_ID(), 'device', NEW.device_id, OLD.status, NEW.status,
             LOWER(HEX(OLD.instance_token)), LOWER(HEX(NEW.instance_token)) FROM DUAL
      WHERE NOT (OLD.status <=> NEW.status AND OLD.instance_token <=> NEW.instance_token)`,
@@ -76,13 +72,10 @@ export async function installTriggers(session: Session, names: TableNames, repli
 }
 
 const PAGE = 20_000;
+type ProcOf = (conn: string) => string | undefined;
 
 /** All events, oldest first. `procOf`: whose connection (`boot:id`) it was. */
-export async function readEvents(
-  session: Session,
-  procOf: (conn: string) => string | undefined,
-  replicated = false,
-): Promise<DatabaseEvent[]> {
+export async function readEvents(session: Session, procOf: ProcOf, replicated = false): Promise<DatabaseEvent[]> {
   const boot = replicated ? '' : '(seq >> 24) & 4294967295 AS boot, ';
   const events: DatabaseEvent[] = [];
   for (let after = '0'; ; ) {
@@ -103,64 +96,45 @@ export async function bootOf(session: Session): Promise<number> {
   return Number(row?.boot);
 }
 
-function eventOf(row: Row, n: number, procOf: (conn: string) => string | undefined): DatabaseEvent {
+type Text = string | null;
+
+function eventOf(row: Row, n: number, procOf: ProcOf): DatabaseEvent {
   const conn = `${row.boot}:${row.conn}`;
   const recorded = { n, at: Date.parse(`${String(row.at).replace(' ', 'T')}Z`), conn, proc: procOf(conn) };
   const seconds = (value: unknown) => (value === null ? null : Number(value) / 1e6);
   const status = (value: unknown) => (value === null ? undefined : String(value));
+  const [was, now] = [status(row.was), status(row.now_is)];
   if (row.tbl === 'task') {
-    const side = (which: 'was' | 'is'): TaskRow | undefined => {
-      const found = row[which === 'was' ? 'was' : 'now_is'];
-      if (found === null) return undefined;
-      return {
-        status: String(found),
-        attempt: Number(row[`attempt_${which}`]),
-        token: row[`token_${which}`] as string | null,
-        retry: Number(row[`retry_${which}`] ?? 0),
-        lost_count: Number(row[`lost_${which}`]),
-        budget: row.budget as number | null,
-        due_in_s: seconds(row[`due_${which}_us`]) ?? 0,
-      };
-    };
-    return {
-      ...recorded,
-      table: 'task',
-      task: Number(row.task_id),
-      key: row.name as string | null,
-      was: side('was'),
-      now: side('is'),
-    };
+    const side = (of: 'was' | 'is', found: string | undefined): TaskRow | undefined =>
+      found === undefined
+        ? undefined
+        : {
+            ...{ status: found, attempt: Number(row[`attempt_${of}`]), token: row[`token_${of}`] as Text },
+            ...{ retry: Number(row[`retry_${of}`] ?? 0), lost_count: Number(row[`lost_${of}`]) },
+            ...{ budget: row.budget as number | null, due_in_s: seconds(row[`due_${of}_us`]) ?? 0 },
+          };
+    const task = { table: 'task', task: Number(row.task_id), key: row.name as Text } as const;
+    return { ...recorded, ...task, was: side('was', was), now: side('is', now) };
   }
   if (row.tbl === 'assignment') {
     return {
-      ...recorded,
-      table: 'assignment',
-      id: Number(row.row_id),
-      task: Number(row.task_id),
-      attempt: Number(row.attempt_is),
-      token: String(row.token_is),
-      device: String(row.device),
-      was: status(row.was),
-      now: status(row.now_is),
-      cause: row.cause as string | null,
-      deadline_in_s: seconds(row.due_is_us) ?? 0,
+      ...{ ...recorded, table: 'assignment', id: Number(row.row_id), task: Number(row.task_id) },
+      ...{ attempt: Number(row.attempt_is), token: String(row.token_is), device: String(row.device) },
+      ...{ was, now, cause: row.cause as Text, deadline_in_s: seconds(row.due_is_us) ?? 0 },
     };
   }
   if (row.tbl === 'leader') {
-    const was = {
-      holder: row.holder_was as string | null,
-      term: Number(row.term_was),
-      lease_s: seconds(row.due_was_us),
-    };
-    const now = { holder: row.holder_is as string | null, term: Number(row.term_is), lease_s: seconds(row.due_is_us) };
-    return { ...recorded, table: 'leader', was, now };
+    const side = (of: 'was' | 'is') => ({
+      ...{
+        holder: row[`holder_${of}`] as Text,
+        term: Number(row[`term_${of}`]),
+        lease_s: seconds(row[`due_${of}_us`]),
+      },
+    });
+    return { ...recorded, table: 'leader', was: side('was'), now: side('is') };
   }
-  const instance = (value: unknown) => value as string | null;
-  return {
-    ...recorded,
-    table: 'device',
-    device: String(row.device),
-    was: { status: String(row.was), instance: instance(row.token_was) },
-    now: { status: String(row.now_is), instance: instance(row.token_is) },
-  };
+  const side = (of: 'was' | 'is') => ({
+    ...{ status: String(of === 'was' ? row.was : row.now_is), instance: row[`token_${of}`] as Text },
+  });
+  return { ...recorded, table: 'device', device: String(row.device), was: side('was'), now: side('is') };
 }

@@ -1,20 +1,25 @@
 // One step of the plan, done to the fleet. What lasts is undone by itself after its time; `heal` undoes everything at once.
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DatabaseError } from '../../src/core/db/database-error.ts';
 import { setOperatorState } from '../../src/core/db/devices/set-operator-state.ts';
 import { getLeader } from '../../src/core/db/leader/get-leader.ts';
 import { resignLeader } from '../../src/core/db/leader/resign-leader.ts';
 import type { Session } from '../../src/core/db/session.ts';
-import { block } from './block.ts';
 import type { ChaosFleet } from './fleet.ts';
+import { blockFile } from './handlers.ts';
+import type { Entry } from './history.ts';
 import type { NodeProcess } from './node-process.ts';
 import { OPERATOR, operate } from './operators.ts';
 import { patiently } from './patiently.ts';
-import { type FaultKind, type MemberFault, type Step, TO_MEMBERS } from './plan.ts';
+import { type FaultKind, isToMembers, type Step } from './plan.ts';
 import { PRODUCERS } from './producers.ts';
 import type { ChaosServer } from './server.ts';
 import { hasGlobal, isGlobal, killQueries, withGlobals } from './server-faults.ts';
 import { Strangers } from './strangers.ts';
+
+/** `undo` is called after `ms` milliseconds, or when the storm is to be over. */
+export type Last = (ms: number, undo: () => unknown) => void;
 
 export class Faults {
   readonly #fleet: ChaosFleet;
@@ -38,18 +43,18 @@ export class Faults {
 
   /** Does one step. What the database refuses while it is away itself is no failure of the storm. */
   async step(step: Step): Promise<void> {
-    const line = { proc: 'storm', type: 'invoke' as const, f: step.kind, step: step.n };
-    this.#fleet.history.note(line);
+    const { kind } = step;
+    this.#note('invoke', kind, { step: step.n });
     try {
-      if (isGlobal(step.kind) && !hasGlobal(step.kind, this.#server.kind)) {
-        this.#fleet.history.note({ ...line, type: 'info', message: `a ${this.#server.kind} has no such setting` });
+      if (isGlobal(kind) && !hasGlobal(kind, this.#server.kind)) {
+        this.#note('info', kind, { step: step.n, message: `a ${this.#server.kind} has no such setting` });
         return;
       }
       await this.#do(step);
-      this.counts[step.kind] = (this.counts[step.kind] ?? 0) + 1;
+      this.counts[kind] = (this.counts[kind] ?? 0) + 1;
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
-      this.#fleet.history.note({ ...line, type: 'info', message: error.message });
+      this.#note('info', kind, { step: step.n, message: error.message });
     }
   }
 
@@ -80,16 +85,11 @@ export class Faults {
 
   async #do(step: Step): Promise<void> {
     const { kind } = step;
-    if (kind.endsWith('-database')) return this.#toDatabase(step);
-    if (isToMembers(kind)) return this.#toMembers(kind, step.ms);
-    if (isGlobal(kind)) return this.#setGlobals(step);
-    if (kind === 'kill-query') return this.#killQueries(step);
-    if (kind.startsWith('block-')) {
-      const office = { leader: () => this.#leader(), resign: () => this.#resign() };
-      return block(this.#fleet, step, office, (ms, undo) => this.#last(ms, undo));
-    }
+    if (kind.endsWith('-database') || isToMembers(kind) || isGlobal(kind)) return this.#toDatabase(step);
+    if (kind === 'kill-query') return this.#keep(this.#killQueries(step));
+    if (kind.startsWith('block-')) return this.#block(step);
     if (kind === 'odd-row' || kind === 'foreign-reset' || kind.startsWith('lock-'))
-      return this.#strangers.step(step, (ms, undo) => this.#last(ms, undo));
+      return this.#strangers.step(step, this.#last);
     if (kind === 'kill-worker' || kind === 'stop-worker') return this.#toNode(this.#aim(step, 'worker'), step, false);
     if (kind.endsWith('-gateway')) {
       const some = this.#fleet.nodes.some((one) => one.role === 'gateway');
@@ -108,14 +108,12 @@ export class Faults {
     return operate(this.#fleet, this.#operator, step);
   }
 
-  /** Runs on in the background; a heal waits for it and cuts its time short. */
-  #last(ms: number, undo: () => Promise<void> | void): void {
-    const lasting = (async () => {
-      await this.#time(ms);
-      await undo();
-    })();
-    this.#keep(lasting);
+  #note(type: Entry['type'], f: string, more: Record<string, unknown>): void {
+    this.#fleet.history.note({ proc: 'storm', type, f, ...more });
   }
+
+  /** Runs on in the background; a heal waits for it and cuts its time short. */
+  readonly #last: Last = (ms, undo) => this.#keep(this.#time(ms).then(undo));
 
   /** Resolves after `ms` milliseconds, or when the storm is to be over. */
   async #time(ms: number): Promise<void> {
@@ -124,17 +122,17 @@ export class Faults {
   }
 
   /** The heal reports what fails in the background. */
-  #keep(lasting: Promise<void>): void {
+  #keep(lasting: Promise<unknown>): void {
     const kept = lasting
       .catch((error: unknown) => {
         this.#failure ??= error;
       })
-      .finally(() => this.#lasting.delete(kept));
+      .then(() => void this.#lasting.delete(kept));
     this.#lasting.add(kept);
   }
 
-  #aim({ aim }: Step, role?: NodeProcess['role']): NodeProcess {
-    const all = this.#fleet.nodes.filter((one) => role === undefined || one.role === role);
+  #aim({ aim }: Step, role: NodeProcess['role']): NodeProcess {
+    const all = this.#fleet.nodes.filter((one) => one.role === role);
     const fit = all.filter((one) => one.running && !one.stopped);
     const from = fit.length > 0 ? fit : all;
     return from[Math.floor(aim * from.length)]!;
@@ -146,127 +144,131 @@ export class Faults {
     return this.#fleet.nodes.find((one) => one.id === device_id && one.running);
   }
 
-  async #toNode(node: NodeProcess, { kind, ms }: Step, led: boolean): Promise<void> {
-    const { history } = this.#fleet;
+  #toNode(node: NodeProcess, { kind, ms }: Step, led: boolean): void {
     if (kind.startsWith('kill')) {
       node.signal('SIGCONT');
       node.kill(ms);
-      history.note({ proc: 'storm', type: 'ok', f: 'kill', victim: node.id, led });
+      this.#note('ok', 'kill', { victim: node.id, led });
       return;
     }
     node.signal('SIGSTOP');
-    history.note({ proc: 'storm', type: 'ok', f: 'stop', victim: node.id, led, ms });
+    this.#note('ok', 'stop', { victim: node.id, led, ms });
     this.#last(ms, () => node.signal('SIGCONT'));
   }
 
-  async #toDatabase({ kind, ms }: Step): Promise<void> {
+  /** After what is done to it already; the other steps go on meanwhile. */
+  async #toDatabase(step: Step): Promise<void> {
     await this.#databaseAway.catch(() => {});
-    const { history } = this.#fleet;
-    const away = async () => {
-      if (kind === 'stop-database') {
-        await this.#server.pause();
-        history.note({ proc: 'storm', type: 'ok', f: 'stop', victim: 'database', ms });
-        await pause(ms);
-        await this.#server.resume();
-        return;
-      }
-      if (kind === 'switch-database') {
-        const begun = performance.now();
-        history.note({ proc: 'storm', type: 'info', f: 'move', victim: 'database' });
-        let restarted = false;
-        await this.#server.move?.((member) => {
-          restarted = true;
-          this.#fleet.nextEpoch(member);
-        });
-        const took = Math.round(performance.now() - begun);
-        history.note({ proc: 'storm', type: 'ok', f: 'stop', victim: 'database', ms: 0, took });
-        if (restarted) await this.#fleet.noteBoot(false);
-        return;
-      }
-      const killed = await this.#server.kill();
-      this.#fleet.nextEpoch(killed);
-      history.note({ proc: 'storm', type: 'ok', f: 'kill', victim: 'database' });
-      if (this.#server.replaced !== undefined) {
-        await this.#server.replaced(killed);
-        history.note({ proc: 'database', type: 'ok', f: 'database-up', restart: true });
+    this.#databaseAway = this.#away(step);
+    this.#keep(this.#databaseAway);
+  }
+
+  async #away({ kind, ms }: Step): Promise<void> {
+    const [server, fleet, victim] = [this.#server, this.#fleet, 'database'];
+    if (isGlobal(kind)) {
+      this.#note('ok', 'globals', { victim, kind });
+      await withGlobals(server, kind, () => this.#time(ms));
+      this.#note('info', 'globals', { victim, kind });
+    } else if (isToMembers(kind)) {
+      const hit = kind === 'stop-majority' ? victim : 'member';
+      this.#note('ok', 'stop', { victim: hit, kind, ms });
+      if ((await server.hurt?.(kind, ms)) !== true) return;
+      this.#note('info', 'mended', { victim: hit, kind });
+      await fleet.noteBoot(false);
+    } else if (kind === 'stop-database') {
+      await server.pause();
+      this.#note('ok', 'stop', { victim, ms });
+      await pause(ms);
+      await server.resume();
+    } else if (kind === 'switch-database') {
+      const begun = performance.now();
+      this.#note('info', 'move', { victim });
+      let restarted = false;
+      await server.move?.((member) => {
+        restarted = true;
+        fleet.nextEpoch(member);
+      });
+      this.#note('ok', 'stop', { victim, ms: 0, took: Math.round(performance.now() - begun) });
+      if (restarted) await fleet.noteBoot(false);
+    } else {
+      const killed = await server.kill();
+      fleet.nextEpoch(killed);
+      this.#note('ok', 'kill', { victim });
+      if (server.replaced !== undefined) {
+        await server.replaced(killed);
+        fleet.history.note({ proc: 'database', type: 'ok', f: 'database-up', restart: true });
       }
       // Events are numbered by the second of the server's start: no two starts in one.
       await pause(Math.max(ms, this.#bootedAt + 2100 - performance.now()));
       this.#bootedAt = performance.now();
-      await this.#server.start();
-      await this.#fleet.noteBoot(this.#server.replaced === undefined);
-    };
-    // The other steps go on meanwhile.
-    this.#databaseAway = away();
-    this.#keep(this.#databaseAway);
+      await server.start();
+      await fleet.noteBoot(server.replaced === undefined);
+    }
   }
 
-  async #toMembers(kind: MemberFault, ms: number): Promise<void> {
-    await this.#databaseAway.catch(() => {});
-    const { history } = this.#fleet;
-    const away = async () => {
-      const victim = kind === 'stop-majority' ? 'database' : 'member';
-      history.note({ proc: 'storm', type: 'ok', f: 'stop', victim, kind, ms });
-      if ((await this.#server.hurt?.(kind, ms)) !== true) return;
-      history.note({ proc: 'storm', type: 'info', f: 'mended', victim, kind });
-      await this.#fleet.noteBoot(false);
-    };
-    this.#databaseAway = away();
-    this.#keep(this.#databaseAway);
-  }
-
-  #toNetwork(step: Step): void {
+  #toNetwork({ kind, ms, aim }: Step): void {
     // Producers too: an enqueue that was committed and not answered is sent again, or given up.
     const producers = PRODUCERS.map((id) => ({ id, proxies: [this.#fleet.proxies.get(id)!] }));
     const all = [...this.#fleet.nodes.filter((one) => one.running && !one.stopped), ...producers];
-    const at = step.aim * all.length;
+    const at = aim * all.length;
     const { id, proxies } = all[Math.floor(at)]!;
     const proxy = proxies[Math.floor((at % 1) * proxies.length)]!;
-    const { kind, ms } = step;
-    this.#fleet.history.note({ proc: 'storm', type: 'ok', f: kind, victim: id, ms });
-    if (kind === 'reset') proxy.reset();
-    else if (kind === 'latency') {
-      proxy.slow(5 + Math.round(step.aim * 300));
-      this.#last(ms, () => proxy.slow(0));
-    } else if (kind === 'half-open') {
-      proxy.halfOpen();
-      this.#last(ms, () => proxy.reset());
-    } else if (kind.startsWith('freeze')) {
-      proxy.freeze(kind === 'freeze-up' ? 'up' : 'down');
-      this.#last(ms, () => proxy.thaw());
-    } else if (kind === 'cut-before-commit') proxy.cutNextCommit('before');
-    else proxy.cutNextCommit(kind === 'cut-commit-sent' ? 'sent' : 'answered');
+    this.#note('ok', kind, { victim: id, ms });
+    const acts: Partial<Record<FaultKind, () => void>> = {
+      reset: () => proxy.reset(),
+      latency: () => proxy.slow(5 + Math.round(aim * 300)),
+      'half-open': () => proxy.halfOpen(),
+      'freeze-up': () => proxy.freeze('up'),
+      'freeze-down': () => proxy.freeze('down'),
+      'cut-before-commit': () => proxy.cutNextCommit('before'),
+      'cut-commit-sent': () => proxy.cutNextCommit('sent'),
+      'cut-commit-answered': () => proxy.cutNextCommit('answered'),
+    };
+    acts[kind]!();
+    if (kind === 'latency') this.#last(ms, () => proxy.slow(0));
+    if (kind === 'half-open') this.#last(ms, () => proxy.reset());
+    if (kind.startsWith('freeze')) this.#last(ms, () => proxy.thaw());
   }
 
-  /** A global of the server is another for a while; what is done to the database is one thing at a time. */
-  async #setGlobals({ kind, ms }: Step): Promise<void> {
-    await this.#databaseAway.catch(() => {});
-    const { history } = this.#fleet;
-    const note = (type: 'ok' | 'info') => history.note({ proc: 'storm', type, f: 'globals', victim: 'database', kind });
-    const away = async () => {
-      note('ok');
-      await withGlobals(this.#server, kind, () => this.#time(ms));
-      note('info');
-    };
-    this.#databaseAway = away();
-    this.#keep(this.#databaseAway);
+  /**
+   * A handler does not come back to its event loop, and holds up its whole process: on a worker, on the one that leads, on
+   * both. The next module handler of each victim blocks, unless none has begun in time.
+   */
+  async #block({ kind, ms, aim }: Step): Promise<void> {
+    const workers = this.#fleet.nodes.filter((one) => one.role === 'worker');
+    const victims = new Set<NodeProcess>();
+    if (kind !== 'block-worker') victims.add(await this.#leadingWorker(workers));
+    if (kind !== 'block-leader') victims.add(workers[Math.floor(aim * workers.length)]!);
+    for (const { id } of victims) {
+      const file = blockFile(this.#fleet.dir, id);
+      await writeFile(`${file}.new`, String(ms));
+      await rename(`${file}.new`, file);
+      this.#note('ok', 'block', { victim: id, ms });
+      this.#last(ms, () => rm(file, { force: true }));
+    }
+  }
+
+  /** A device that runs no tasks is made to resign first; then its successor gets a little time. */
+  async #leadingWorker(workers: NodeProcess[]): Promise<NodeProcess> {
+    for (let tries = 0; tries < 20; tries += 1) {
+      const now = await this.#leader();
+      if (now?.role === 'worker') return now;
+      if (tries === 0 && now !== undefined) await this.#resign();
+      await pause(100);
+    }
+    return workers[0]!;
   }
 
   async #killQueries(step: Step): Promise<void> {
     const end = performance.now() + step.ms;
     const over = () => this.#healing || performance.now() > end;
-    const { history } = this.#fleet;
-    const killing = async () => {
-      const line = { proc: 'storm', f: 'kill-query', step: step.n };
-      try {
-        const killed = await killQueries(this.#server, this.#fleet, step, over);
-        history.note({ ...line, type: 'ok', killed });
-      } catch (error) {
-        // The database went away: another fault's doing.
-        history.note({ ...line, type: 'info', message: String(error) });
-      }
-    };
-    this.#keep(killing());
+    try {
+      const killed = await killQueries(this.#server, this.#fleet, step, over);
+      this.#note('ok', 'kill-query', { step: step.n, killed });
+    } catch (error) {
+      // The database went away: another fault's doing.
+      this.#note('info', 'kill-query', { step: step.n, message: String(error) });
+    }
   }
 
   /** The server itself ends a connection of the fleet, in the middle of whatever it does. */
@@ -282,18 +284,18 @@ export class Faults {
   }
 
   async #pauseDevice(step: Step): Promise<void> {
-    const node = this.#aim(step, 'worker');
-    await this.#operator.ready();
-    await setOperatorState(this.#operator, this.#fleet.names, node.id, 'paused');
-    this.#last(step.ms, async () => {
-      try {
-        await this.#operator.ready();
-        await setOperatorState(this.#operator, this.#fleet.names, node.id, 'active');
-      } catch (error) {
+    const { id } = this.#aim(step, 'worker');
+    const set = async (state: 'paused' | 'active') => {
+      await this.#operator.ready();
+      await setOperatorState(this.#operator, this.#fleet.names, id, state);
+    };
+    await set('paused');
+    this.#last(step.ms, () =>
+      set('active').catch((error: unknown) => {
         // The heal makes all devices active.
         if (!(error instanceof DatabaseError)) throw error;
-      }
-    });
+      }),
+    );
   }
 
   async #resign(): Promise<void> {
@@ -301,8 +303,4 @@ export class Faults {
     const { device_id, term } = await getLeader(this.#operator, this.#fleet.names);
     if (device_id !== null) await resignLeader(this.#operator, this.#fleet.names, { device_id, term });
   }
-}
-
-function isToMembers(kind: FaultKind): kind is MemberFault {
-  return (TO_MEMBERS as readonly string[]).includes(kind);
 }

@@ -1,7 +1,6 @@
 // What the storm's tasks do, and the ledger that they write outside of the database.
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Execution } from './check/evidence.ts';
 
 /** Files of a run's folder: the handlers, and an empty ledger. */
 export async function writeHandlers(dir: string): Promise<void> {
@@ -11,21 +10,8 @@ export async function writeHandlers(dir: string): Promise<void> {
   await writeFile(join(dir, 'shell.sh'), shellScript(ledger), { mode: 0o755 });
 }
 
-export async function readLedger(dir: string): Promise<Execution[]> {
-  const text = await readFile(join(dir, 'ledger.jsonl'), 'utf8');
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const { token, ...rest } = JSON.parse(line) as Execution;
-      return token === undefined || token === '' ? rest : { ...rest, token: token.toLowerCase() };
-    });
-}
-
 /** The file by whose presence the next module handler of a device blocks its process. */
-export function blockFile(dir: string, device: string): string {
-  return join(dir, `block.${device}`);
-}
+export const blockFile = (dir: string, device: string): string => join(dir, `block.${device}`);
 
 /** appendFileSync opens with O_APPEND and writes once: lines of many processes do not mix, and no kill cuts one. */
 function workModule(ledger: string, dir: string): string {

@@ -4,7 +4,8 @@ import { appendFileSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { History } from './history.ts';
+import { TETHER } from '../helpers/fleet-process.ts';
+import type { Entry, History } from './history.ts';
 import type { PlannedDevice } from './plan.ts';
 import type { ChaosProxy } from './proxy.ts';
 
@@ -20,18 +21,22 @@ export interface NodeOptions {
   /** Between it and those. */
   proxies: ChaosProxy[];
   history: History;
-  /** libfaketime; undefined = clocks stay as they are. */
-  faketime: string | undefined;
 }
 
-/** The kernel ends the fleet when this process is killed. */
-const TETHER = existsSync('/usr/bin/setpriv') ? ['/usr/bin/setpriv', '--pdeathsig', 'KILL', '--'] : [];
+/** Undefined = there is none, and clocks stay as they are. */
+export const FAKETIME = ['x86_64-linux-gnu', 'aarch64-linux-gnu']
+  .map((place) => `/usr/lib/${place}/faketime/libfaketimeMT.so.1`)
+  .find((path) => existsSync(path));
+
 /** A process that ended by itself is started again after this. */
 const AGAIN_MS = 300;
 /** Asked to stop, superseded (or the id still runs), no database, try again; 143: not in time. */
 const ANSWERS = new Set([0, 5, 69, 75, 143]);
 
 export class NodeProcess {
+  readonly id: string;
+  readonly role: PlannedDevice['role'];
+  readonly proxies: ChaosProxy[];
   readonly #o: NodeOptions;
   #child: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
@@ -42,18 +47,9 @@ export class NodeProcess {
 
   constructor(options: NodeOptions) {
     this.#o = options;
-  }
-
-  get id(): string {
-    return this.#o.device.id;
-  }
-
-  get role(): PlannedDevice['role'] {
-    return this.#o.device.role;
-  }
-
-  get proxies(): ChaosProxy[] {
-    return this.#o.proxies;
+    this.id = options.device.id;
+    this.role = options.device.role;
+    this.proxies = options.proxies;
   }
 
   get running(): boolean {
@@ -61,28 +57,20 @@ export class NodeProcess {
   }
 
   start(): void {
-    const { device, dir, bin, env, args: more, faketime, history } = this.#o;
-    const clock =
-      faketime === undefined || device.skew_s === 0
-        ? {}
-        : {
-            LD_PRELOAD: faketime,
-            FAKETIME: `${device.skew_s < 0 ? '' : '+'}${device.skew_s}s`,
-            FAKETIME_DONT_FAKE_MONOTONIC: '1',
-          };
-    const [program, ...args] = [...TETHER, process.execPath, bin, device.role, ...more];
+    const { dir, bin, env, args: more } = this.#o;
+    const [program, ...args] = [...TETHER, process.execPath, bin, this.role, ...more];
     const child = spawn(program!, args, {
       cwd: dir,
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env, ...clock },
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env, ...this.#clock() },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#child = child;
     this.starts += 1;
     this.stopped = false;
-    history.note({ proc: device.id, type: 'ok', f: 'start', pid: child.pid });
+    this.#note('ok', 'start', { pid: child.pid });
     const last: string[] = [];
     createInterface({ input: child.stderr! }).on('line', (line) => {
-      appendFileSync(join(dir, `${device.id}.log`), `${line}\n`);
+      appendFileSync(join(dir, `${this.id}.log`), `${line}\n`);
       last.push(line);
       if (last.length > 20) last.shift();
       this.#heard(line);
@@ -90,8 +78,10 @@ export class NodeProcess {
     this.#ended = new Promise((resolve) => {
       child.once('close', (code, signal) => {
         this.#child = undefined;
-        history.note({ proc: device.id, type: 'info', f: 'exit', code, signal });
-        this.#judge(code, last);
+        this.#note('info', 'exit', { code, signal });
+        // Whatever else a process ends with by itself is a fault of its own.
+        if (code !== null && !ANSWERS.has(code))
+          this.#note('fail', 'bug', { message: `exit ${code}: ${last.join('\n').slice(-600)}` });
         // What libfaketime leaves behind of a process that was killed.
         for (const name of ['faketime_shm', 'sem.faketime_sem'])
           rmSync(`/dev/shm/${name}_${child.pid}`, { force: true });
@@ -100,6 +90,17 @@ export class NodeProcess {
         this.#again = AGAIN_MS;
       });
     });
+  }
+
+  #clock(): Record<string, string> {
+    const { skew_s } = this.#o.device;
+    if (FAKETIME === undefined || skew_s === 0) return {};
+    const sign = skew_s < 0 ? '' : '+';
+    return { LD_PRELOAD: FAKETIME, FAKETIME: `${sign}${skew_s}s`, FAKETIME_DONT_FAKE_MONOTONIC: '1' };
+  }
+
+  #note(type: Entry['type'], f: string, more: Record<string, unknown> = {}): void {
+    this.#o.history.note({ proc: this.id, type, f, ...more });
   }
 
   /** SIGKILL; it is back after `ms` milliseconds. */
@@ -120,35 +121,26 @@ export class NodeProcess {
     this.signal('SIGCONT');
     this.signal('SIGTERM');
     const late = setTimeout(() => {
-      this.#o.history.note({ proc: this.id, type: 'info', f: 'end-late' });
+      this.#note('info', 'end-late');
       this.signal('SIGKILL');
     }, 20_000);
     await this.#ended;
     clearTimeout(late);
   }
 
-  /** Whatever else a process ends with by itself is a fault of its own. */
-  #judge(code: number | null, last: string[]): void {
-    if (code === null || ANSWERS.has(code)) return;
-    const message = `exit ${code}: ${last.join('\n').slice(-600)}`;
-    this.#o.history.note({ proc: this.id, type: 'fail', f: 'bug', message });
-  }
-
   #heard(text: string): void {
     if (!text.startsWith('{')) return;
     const line = JSON.parse(text) as Record<string, unknown>;
-    const { history } = this.#o;
     const { task_id: task, attempt, term, reason } = line;
     // What the worker believes. `status` is the task's by then: of an attempt that was released, perhaps another's doing.
     const outcome = String(line.message).endsWith(' is done') ? 'done' : 'ended';
-    const note = (type: 'ok' | 'info', f: string, more: Record<string, unknown>) =>
-      history.note({ proc: this.id, type, f, ...more });
-    if (line.event === 'worker:started') note('ok', 'ready', {});
-    else if (line.event === 'task:claimed') note('ok', 'claim', { task, attempt });
-    else if (line.event === 'task:finished') note('ok', 'complete', { task, attempt, outcome });
-    else if (line.event === 'task:lost') note('info', 'fenced', { task, attempt, reason });
-    else if (line.event === 'leader:gained') note('ok', 'elect', { term });
-    else if (line.event === 'leader:lost') note('info', 'step-down', { term, reason });
-    else if (line.event === 'device:dead') note('ok', 'declare-dead', { victim: line.dead_device_id, by: line.by });
+    if (line.event === 'worker:started') this.#note('ok', 'ready');
+    else if (line.event === 'task:claimed') this.#note('ok', 'claim', { task, attempt });
+    else if (line.event === 'task:finished') this.#note('ok', 'complete', { task, attempt, outcome });
+    else if (line.event === 'task:lost') this.#note('info', 'fenced', { task, attempt, reason });
+    else if (line.event === 'leader:gained') this.#note('ok', 'elect', { term });
+    else if (line.event === 'leader:lost') this.#note('info', 'step-down', { term, reason });
+    else if (line.event === 'device:dead')
+      this.#note('ok', 'declare-dead', { victim: line.dead_device_id, by: line.by });
   }
 }

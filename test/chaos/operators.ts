@@ -1,5 +1,4 @@
 // An operator in the middle of the storm: by the functions behind the commands, and now and then by the commands.
-
 import type { Session } from '../../src/core/db/session.ts';
 import { cancelTask } from '../../src/core/db/tasks/cancel-task.ts';
 import { reassignTask } from '../../src/core/db/tasks/reassign-task.ts';
@@ -24,11 +23,10 @@ const WANTED: Partial<Record<Step['kind'], string[]>> = {
 };
 
 /** Some task in one of the wanted states, by the step's aim; undefined = there is none now. */
-export async function aimAtTask(fleet: ChaosFleet, session: Session, step: Step): Promise<number | undefined> {
-  const states = WANTED[step.kind] ?? [];
+export async function aimAtTask({ names }: ChaosFleet, session: Session, step: Step): Promise<number | undefined> {
   const rows = await session.rows<{ id: number }>(
-    `SELECT id FROM ${fleet.names.task} WHERE status IN (?) ORDER BY id DESC LIMIT 200`,
-    [states],
+    `SELECT id FROM ${names.task} WHERE status IN (?) ORDER BY id DESC LIMIT 200`,
+    [WANTED[step.kind] ?? []],
   );
   return rows[Math.floor(step.aim * rows.length)]?.id;
 }
@@ -38,41 +36,39 @@ export async function operate(fleet: ChaosFleet, session: Session, step: Step): 
   const task = await aimAtTask(fleet, session, step);
   if (task === undefined) return;
   const { history } = fleet;
-  history.note({ proc: OPERATOR, type: 'invoke', f: step.kind, task });
+  const line = { proc: OPERATOR, f: step.kind, task };
+  history.note({ ...line, type: 'invoke' });
   try {
-    const said = step.cli ? await byCommand(fleet, step, task) : await byFunction(fleet, session, step, task);
-    history.note({ proc: OPERATOR, type: 'ok', f: step.kind, task, said });
+    const said = await (step.cli ? byCommand : byFunction)(fleet, session, step, task);
+    history.note({ ...line, type: 'ok', said });
   } catch (error) {
     const refused = error instanceof AfdError && error.code === 'E_CONFLICT';
-    history.note({ proc: OPERATOR, type: refused ? 'fail' : 'info', f: step.kind, task, message: String(error) });
+    history.note({ ...line, type: refused ? 'fail' : 'info', message: String(error) });
     if (!(error instanceof AfdError)) throw error;
   }
 }
 
-function target(fleet: ChaosFleet, step: Step): string {
-  const workers = fleet.nodes.filter((one) => one.role === 'worker');
+/** What `reassign-to` is for. */
+function target({ nodes }: ChaosFleet, step: Step): string {
+  const workers = nodes.filter((one) => one.role === 'worker');
   return workers[Math.floor(step.aim * workers.length)]!.id;
 }
 
 async function byFunction(fleet: ChaosFleet, session: Session, step: Step, task: number): Promise<unknown> {
   const { names } = fleet;
-  if (step.kind === 'cancel') return cancelTask(session, names, task);
-  if (step.kind === 'cancel-force') return cancelTask(session, names, task, { force: true });
-  if (step.kind === 'retry') return retryTask(session, names, task);
-  if (step.kind === 'retry-force') return retryTask(session, names, task, { force: true });
-  if (step.kind === 'reassign-to') return reassignTask(session, names, task, { to: target(fleet, step) });
-  return reassignTask(session, names, task, { force: step.kind === 'reassign-force' });
+  const force = step.kind.endsWith('-force');
+  if (step.kind.startsWith('cancel')) return cancelTask(session, names, task, { force });
+  if (step.kind.startsWith('retry')) return retryTask(session, names, task, { force });
+  const to = step.kind === 'reassign-to' ? { to: target(fleet, step) } : { force };
+  return reassignTask(session, names, task, to);
 }
 
-async function byCommand(fleet: ChaosFleet, step: Step, task: number): Promise<unknown> {
+async function byCommand(fleet: ChaosFleet, _: Session, step: Step, task: number): Promise<unknown> {
   const [verb] = step.kind.split('-');
   const force = step.kind.endsWith('-force') ? ['--force'] : [];
   const to = step.kind === 'reassign-to' ? ['--to', target(fleet, step)] : [];
-  const { code, stdout } = await command(fleet, 'tasks', verb!, String(task), ...force, ...to, '--json');
+  const env = { AFD_DATABASE_URL: fleet.url(OPERATOR) };
+  const args = ['tasks', verb!, String(task), ...force, ...to, '--json'];
+  const { code, stdout } = await runProcess(args, { cwd: fleet.dir, env });
   return { code, stdout: stdout.slice(0, 200) };
-}
-
-/** `afd …` through the operator's proxy. */
-export function command(fleet: ChaosFleet, ...args: string[]) {
-  return runProcess(args, { cwd: fleet.dir, env: { AFD_DATABASE_URL: fleet.url(OPERATOR) } });
 }

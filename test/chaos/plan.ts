@@ -3,93 +3,29 @@
 import { Random } from './random.ts';
 
 /** SIGKILLs of what holds tasks, locks or the lease; what `--kills` counts. */
-export const KILLS = ['kill-worker', 'kill-leader', 'kill-database'] as const;
-export const OTHERS = [
-  'kill-gateway',
-  'stop-gateway',
-  'stop-worker',
-  'stop-leader',
-  'stop-database',
-  'switch-database',
-  'kill-secondary',
-  'stop-secondary',
-  'stop-majority',
-  'cut-primary',
-  'reset',
-  'freeze-up',
-  'freeze-down',
-  'half-open',
-  'latency',
-  'cut-before-commit',
-  'cut-commit-sent',
-  'cut-commit-answered',
-  'kill-connection',
-  'lock-row',
-  'cancel',
-  'cancel-force',
-  'reassign',
-  'reassign-to',
-  'reassign-force',
-  'retry',
-  'retry-force',
-  'pause-device',
-  'resign-leader',
-  'foreign-reset',
-  'block-worker',
-  'block-leader',
-  'block-both',
-  'kill-query',
-  'lock-pending',
-  'read-only',
-  'offline-mode',
-  'odd-globals',
-  'odd-row',
-] as const;
-export type FaultKind = (typeof KILLS)[number] | (typeof OTHERS)[number];
-export type Weights = Partial<Record<FaultKind, number>>;
+export const KILLS: readonly string[] = ['kill-worker', 'kill-leader', 'kill-database'];
 
-export const EVERYTHING: Weights = {
-  'kill-worker': 40,
-  'kill-leader': 8,
-  'kill-database': 1,
-  'kill-gateway': 5,
-  'stop-gateway': 4,
-  'stop-worker': 7,
-  'stop-leader': 4,
-  'stop-database': 1.5,
-  reset: 6,
-  'freeze-up': 3,
-  'freeze-down': 3,
-  'half-open': 3,
-  latency: 3,
-  'cut-before-commit': 5,
-  'cut-commit-sent': 6,
-  'cut-commit-answered': 5,
-  'kill-connection': 2,
-  'lock-row': 2,
-  cancel: 2,
-  'cancel-force': 1,
-  reassign: 2,
-  'reassign-to': 2,
-  'reassign-force': 2,
-  retry: 2,
-  'retry-force': 1,
-  'pause-device': 1,
-  'resign-leader': 1,
-  'foreign-reset': 3,
-  'block-worker': 2,
-  'block-leader': 2,
-  'block-both': 1,
-  'kill-query': 3,
-  'lock-pending': 2,
-  'read-only': 1,
-  'offline-mode': 1,
-  'odd-globals': 1,
-  'odd-row': 5,
+const WEIGHTS = {
+  ...{ 'kill-worker': 40, 'kill-leader': 8, 'kill-database': 1, 'kill-gateway': 5 },
+  ...{ 'stop-gateway': 4, 'stop-worker': 7, 'stop-leader': 4, 'stop-database': 1.5 },
+  ...{ reset: 6, 'freeze-up': 3, 'freeze-down': 3, 'half-open': 3, latency: 3 },
+  ...{ 'cut-before-commit': 5, 'cut-commit-sent': 6, 'cut-commit-answered': 5 },
+  ...{ 'kill-connection': 2, 'lock-row': 2, cancel: 2, 'cancel-force': 1 },
+  ...{ reassign: 2, 'reassign-to': 2, 'reassign-force': 2, retry: 2, 'retry-force': 1 },
+  ...{ 'pause-device': 1, 'resign-leader': 1, 'foreign-reset': 3 },
+  ...{ 'block-worker': 2, 'block-leader': 2, 'block-both': 1 },
+  ...{ 'kill-query': 3, 'lock-pending': 2 },
+  ...{ 'read-only': 1, 'offline-mode': 1, 'odd-globals': 1, 'odd-row': 5 },
 };
 /** Done to members of a replicated database that do not take the writes, or to what connects them. */
-export const TO_MEMBERS = ['kill-secondary', 'stop-secondary', 'stop-majority', 'cut-primary'] as const;
+const TO_MEMBERS = ['kill-secondary', 'stop-secondary', 'stop-majority', 'cut-primary'] as const;
 export type MemberFault = (typeof TO_MEMBERS)[number];
+export type FaultKind = keyof typeof WEIGHTS | MemberFault | 'switch-database';
+export type Weights = Partial<Record<FaultKind, number>>;
+
+export const isToMembers = (kind: FaultKind): kind is MemberFault => (TO_MEMBERS as readonly string[]).includes(kind);
+
+export const EVERYTHING: Weights = WEIGHTS;
 
 /** Without what is done by the one account of one server, and more of what a replicated database is for. */
 export const REPLICATED: Weights = {
@@ -113,18 +49,6 @@ export interface Step {
   /** An operator's step: by the command line, and not by the functions behind it. */
   cli: boolean;
 }
-
-export type Fate =
-  | 'ok'
-  | 'slow'
-  | 'fails'
-  | 'later'
-  | 'permanent'
-  | 'hopeless'
-  | 'timeout'
-  | 'parent'
-  | 'shell'
-  | 'poison';
 
 export interface PlannedTask {
   /** Begins with the type, so that the checker knows the lane. */
@@ -165,17 +89,12 @@ export interface PlanOptions {
   pace_ms?: number;
 }
 
-const FATES: Partial<Record<Fate, number>> = {
-  ok: 77,
-  slow: 6,
-  fails: 5,
-  later: 2,
-  permanent: 1,
-  hopeless: 1,
-  timeout: 1,
-  parent: 4,
-  shell: 3,
+const FATES = {
+  ...{ ok: 77, slow: 6, fails: 5, later: 2, permanent: 1, hopeless: 1, timeout: 1 },
+  ...{ parent: 4, shell: 3 },
 };
+/** `poison`: kills its worker. */
+type Fate = keyof typeof FATES | 'poison';
 const SHORT_MS = 80;
 /** One task in this number kills its worker, in each attempt. */
 const POISON_EVERY = 700;
@@ -188,12 +107,10 @@ export function planOf(options: PlanOptions): Plan {
   const { seed, kills, tasks, workers = 6, weights = EVERYTHING, pace_ms = 500 } = options;
   const { remote = Math.floor(workers / 2) } = options;
   const random = new Random(seed);
+  const direct = workers - remote;
   const devices = Array.from({ length: workers }, (_, n): PlannedDevice => {
-    const skew_s = n % 2 === 1 ? random.pick([-600, -61, 61, 600]) : 0;
-    const direct = workers - remote;
-    return n < direct
-      ? { id: `w${n + 1}`, role: 'worker', skew_s }
-      : { id: `${REMOTE}${n + 1 - direct}`, role: 'worker', remote: true, skew_s };
+    const one = { role: 'worker', skew_s: n % 2 === 1 ? random.pick([-600, -61, 61, 600]) : 0 } as const;
+    return n < direct ? { id: `w${n + 1}`, ...one } : { id: `${REMOTE}${n + 1 - direct}`, remote: true, ...one };
   });
   devices.push({ id: 'lead', role: 'leader', skew_s: random.pick([-600, 600]) });
   // Two, so that a remote worker has another way when one is killed or stands still.
@@ -202,7 +119,7 @@ export function planOf(options: PlanOptions): Plan {
   const steps: Step[] = [];
   for (let killed = 0; killed < kills; ) {
     const kind = random.weighted<FaultKind>(weights);
-    if ((KILLS as readonly string[]).includes(kind)) killed += 1;
+    if (KILLS.includes(kind)) killed += 1;
     steps.push({
       n: steps.length + 1,
       kind,
@@ -222,7 +139,7 @@ function lasting(kind: FaultKind, random: Random): number {
   if (kind === 'kill-database') return random.int(0, 1500);
   if (kind === 'stop-database') return random.int(200, 4000);
   // Some are long enough that the others replace who is gone.
-  if ((TO_MEMBERS as readonly string[]).includes(kind)) return random.int(500, 15_000);
+  if (isToMembers(kind)) return random.int(500, 15_000);
   // Some outlast heartbeat_timeout and lease.
   if (kind === 'stop-worker' || kind === 'stop-leader')
     return random.chance(0.5) ? random.int(100, 2000) : random.int(3000, 9000);
@@ -233,7 +150,7 @@ function lasting(kind: FaultKind, random: Random): number {
 
 function taskOf(n: number, seed: number, random: Random): PlannedTask {
   const poison = n % POISON_EVERY === POISON_EVERY / 2;
-  const fate = poison ? 'poison' : random.weighted<Fate>(FATES);
+  const fate: Fate = poison ? 'poison' : random.weighted(FATES);
   const short = random.chance(0.7) ? random.int(2, SHORT_MS) : random.int(200, 1500);
   const ms = fate === 'slow' ? random.int(2000, 6000) : fate === 'timeout' ? 30_000 : short;
   const task_type = fate === 'shell' ? 'shell' : ms <= SHORT_MS && fate !== 'poison' ? 'short' : 'work';

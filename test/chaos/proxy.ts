@@ -1,6 +1,7 @@
 // A TCP proxy between one process and the database, or between a remote worker and a gateway, on a port of the loopback interface that
 // stays the same. It knows which connection of the server belongs to its process, and does to the traffic what the storm asks for.
-import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { CHUNKS, commits, exchanges, greetedId, Packets } from './packets.ts';
 
 /** What happens to the next COMMIT, or to the next request that makes a gateway commit: it never arrives · it arrives, nobody hears of it · it is answered, unheard. */
@@ -8,7 +9,6 @@ export type CommitCut = 'before' | 'sent' | 'answered';
 export type Direction = 'up' | 'down';
 
 export interface ProxyOptions {
-  name: string;
   upstream: { host: string; port: number };
   /** Default: MySQL's. */
   protocol?: 'http';
@@ -20,32 +20,19 @@ export interface ProxyOptions {
 /** Milliseconds for which a cut COMMIT keeps its connection to the server, so that it is carried out. */
 const CARRIED_OUT_MS = 700;
 
-class Link {
-  readonly client: Socket;
-  readonly server: Socket;
+interface Link {
+  client: Socket;
+  server: Socket;
   /** Nothing passes any more, and neither side notices. */
-  dumb = false;
+  dumb: boolean;
   /** The answers of the server go nowhere. */
-  deaf = false;
-  readonly #waiting: Record<Direction, Array<() => void>> = { up: [], down: [] };
+  deaf: boolean;
+  waiting: Record<Direction, Array<() => void>>;
+}
 
-  constructor(client: Socket, server: Socket) {
-    this.client = client;
-    this.server = server;
-  }
-
-  hold(direction: Direction, act: () => void): void {
-    this.#waiting[direction].push(act);
-  }
-
-  flush(direction: Direction): void {
-    for (const act of this.#waiting[direction].splice(0)) act();
-  }
-
-  reset(): void {
-    this.client.resetAndDestroy();
-    this.server.destroy();
-  }
+function reset({ client, server }: Link): void {
+  client.resetAndDestroy();
+  server.destroy();
 }
 
 export class ChaosProxy {
@@ -63,21 +50,17 @@ export class ChaosProxy {
 
   static async listen(options: ProxyOptions): Promise<ChaosProxy> {
     const proxy = new ChaosProxy(options);
-    await new Promise<void>((resolve, reject) => {
-      proxy.#server.once('error', reject);
-      proxy.#server.listen(0, '127.0.0.1', resolve);
-    });
+    await once(proxy.#server.listen(0, '127.0.0.1'), 'listening');
     return proxy;
   }
 
   get port(): number {
-    const address = this.#server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
+    return (this.#server.address() as AddressInfo).port;
   }
 
   /** RST to the process, end to the server, on every connection. */
   reset(): void {
-    for (const link of this.#links) link.reset();
+    for (const link of this.#links) reset(link);
   }
 
   /** What is sent that way waits, also the end of a connection. */
@@ -88,7 +71,7 @@ export class ChaosProxy {
   thaw(): void {
     for (const direction of ['up', 'down'] as const) {
       this.#frozen[direction] = false;
-      for (const link of this.#links) link.flush(direction);
+      for (const { waiting } of this.#links) for (const act of waiting[direction].splice(0)) act();
     }
   }
 
@@ -108,14 +91,14 @@ export class ChaosProxy {
   }
 
   async close(): Promise<void> {
-    for (const link of this.#links) link.reset();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.reset();
+    await once(this.#server.close(), 'close');
   }
 
   #accept(client: Socket): void {
     const server = dial({ ...this.#o.upstream, noDelay: true });
     client.setNoDelay(true);
-    const link = new Link(client, server);
+    const link: Link = { client, server, dumb: false, deaf: false, waiting: { up: [], down: [] } };
     this.#links.add(link);
     const { protocol } = this.#o;
     const [up, down] = protocol === 'http' ? [CHUNKS, CHUNKS] : [new Packets(), new Packets()];
@@ -135,10 +118,7 @@ export class ChaosProxy {
     });
     client.on('error', () => {});
     server.on('error', () => {});
-    client.on('close', () => {
-      if (link.deaf) return;
-      this.#pass(link, 'up', () => this.#end(link));
-    });
+    client.on('close', () => link.deaf || this.#pass(link, 'up', () => this.#end(link)));
     server.on('close', () => this.#pass(link, 'down', () => this.#end(link)));
   }
 
@@ -152,7 +132,7 @@ export class ChaosProxy {
     if (link.dumb) return;
     const go = () => {
       if (link.dumb) return;
-      if (this.#frozen[direction]) link.hold(direction, act);
+      if (this.#frozen[direction]) link.waiting[direction].push(act);
       else act();
     };
     if (this.#latencyMs > 0) setTimeout(go, this.#latencyMs);
@@ -169,7 +149,7 @@ export class ChaosProxy {
     this.#armed = undefined;
     this.#o.onCut(cut);
     if (cut === 'before') {
-      link.reset();
+      reset(link);
       return;
     }
     link.deaf = true;

@@ -4,69 +4,60 @@ import { setTimeout as pause } from 'node:timers/promises';
 import mysql, { type Connection, type RowDataPacket } from 'mysql2/promise';
 import type { ServerKind } from '../../src/core/server/server-program.ts';
 import type { ChaosFleet } from './fleet.ts';
+import { patiently } from './patiently.ts';
 import type { FaultKind, Step } from './plan.ts';
 import { Random } from './random.ts';
 import type { ChaosServer } from './server.ts';
 
-/** Pairs of what a global becomes, and what it is set back to. */
+/** What a global becomes, and what it is set back to. */
 type Globals = Array<[name: string, bad: string | number, good: string | number]>;
 
+const READ_ONLY: Globals = [['read_only', 1, 0]];
+const ODD: Globals = [
+  ['autocommit', 0, 1],
+  ['sql_select_limit', 1, 'DEFAULT'],
+];
 /**
  * `odd-globals`: what each new session inherits. afd's own sessions set all of these when they connect, so nothing must
  * come of it: an acknowledged task is there, and no statement of a fleet that works ends after a millisecond.
  */
 const GLOBALS: Partial<Record<FaultKind, Record<ServerKind, Globals>>> = {
-  'read-only': { mariadb: [['read_only', 1, 0]], mysql: [['read_only', 1, 0]] },
+  'read-only': { mariadb: READ_ONLY, mysql: READ_ONLY },
   // MariaDB has none.
   'offline-mode': { mariadb: [], mysql: [['offline_mode', 1, 0]] },
   'odd-globals': {
-    mariadb: [
-      ['autocommit', 0, 1],
-      ['sql_select_limit', 1, 'DEFAULT'],
-      ['max_statement_time', '0.001', 0],
-    ],
-    mysql: [
-      ['autocommit', 0, 1],
-      ['sql_select_limit', 1, 'DEFAULT'],
-      ['max_execution_time', 1, 0],
-    ],
+    mariadb: [...ODD, ['max_statement_time', '0.001', 0]],
+    mysql: [...ODD, ['max_execution_time', 1, 0]],
   },
 };
 
-export function isGlobal(kind: FaultKind): boolean {
-  return kind in GLOBALS;
-}
+export const isGlobal = (kind: FaultKind): boolean => kind in GLOBALS;
 
 /** False: this kind of server has no such setting. */
-export function hasGlobal(kind: FaultKind, server: ServerKind): boolean {
-  return (GLOBALS[kind]?.[server] ?? []).length > 0;
-}
+export const hasGlobal = (kind: FaultKind, server: ServerKind): boolean => (GLOBALS[kind]?.[server] ?? []).length > 0;
 
 /**
  * Sets globals, waits, sets them back. A server that was killed meanwhile has forgotten them by itself; one that does not
  * answer is asked again. @throws Error when they cannot be set back
  */
 export async function withGlobals(server: ChaosServer, kind: FaultKind, during: () => Promise<void>): Promise<void> {
-  const globals = GLOBALS[kind]?.[server.kind] ?? [];
   const set = (which: 1 | 2) =>
     asRoot(server, async (root) => {
-      for (const one of globals) await root.query(`SET GLOBAL ${one[0]} = ${one[which]}`);
+      for (const one of GLOBALS[kind]?.[server.kind] ?? []) await root.query(`SET GLOBAL ${one[0]} = ${one[which]}`);
     });
   try {
     await set(1);
     await during();
   } finally {
-    await again(() => set(2));
+    await patiently(
+      () => set(2),
+      () => true,
+    );
   }
 }
 
 /** KILL QUERY of whatever the fleet's sessions are at, again and again until `over`. */
-export async function killQueries(
-  server: ChaosServer,
-  fleet: ChaosFleet,
-  { aim }: Step,
-  over: () => boolean,
-): Promise<number> {
+export async function killQueries(server: ChaosServer, fleet: ChaosFleet, { aim }: Step, over: () => boolean) {
   const random = new Random(Math.round(aim * 2 ** 31));
   let killed = 0;
   await asRoot(server, async (root) => {
@@ -97,19 +88,5 @@ async function asRoot(server: ChaosServer, work: (root: Connection) => Promise<v
     await work(root);
   } finally {
     root.destroy();
-  }
-}
-
-/** Number of questions to a server that was away, 100 ms apart. */
-const TRIES = 300;
-
-async function again(work: () => Promise<void>): Promise<void> {
-  for (let left = TRIES; ; left -= 1) {
-    try {
-      return await work();
-    } catch (error) {
-      if (left === 0) throw error;
-      await pause(100);
-    }
   }
 }

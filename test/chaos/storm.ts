@@ -3,16 +3,16 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { inSchema } from '../../src/core/db/address.ts';
-import { Session } from '../../src/core/db/session.ts';
-import { writerOf } from '../../src/core/writer/writer-finder.ts';
 import { BIN } from '../helpers/command.ts';
+import { sessionOf } from '../helpers/schema-of.ts';
 import { check } from './check/check.ts';
-import type { Evidence, Verdict } from './check/evidence.ts';
-import { type Figures, figures } from './check/percentiles.ts';
+import type { Evidence } from './check/evidence.ts';
+import { figures } from './check/percentiles.ts';
 import { readEvents } from './database-events.ts';
 import { Faults } from './faults.ts';
 import { type ChaosFleet, chaosFleet, SETTINGS } from './fleet.ts';
-import { keepEvidence } from './kept.ts';
+import { keepEvidence } from './history.ts';
+import { FAKETIME } from './node-process.ts';
 import { OPERATOR } from './operators.ts';
 import { patiently } from './patiently.ts';
 import { type Plan, type PlanOptions, planOf } from './plan.ts';
@@ -31,25 +31,9 @@ export interface StormOptions extends PlanOptions {
   stillMs?: number;
 }
 
-export interface StormResult {
-  seed: number;
-  server: string;
-  verdicts: Verdict[];
-  figures: Figures;
-  /** What was done, by kind. */
-  faults: Record<string, number>;
-  kills: number;
-  starts: number;
-  seconds: number;
-  skewed: boolean;
-  events: number;
-  executions: number;
-  tasks: number;
-  /** The server's own word. */
-  version: string;
-}
+export type StormResult = Awaited<ReturnType<typeof storm>>;
 
-export async function storm(options: StormOptions): Promise<StormResult> {
+export async function storm(options: StormOptions) {
   const { server, dir, bin = BIN, say = () => {}, stillMs = 60_000 } = options;
   const begun = performance.now();
   const plan = planOf(options);
@@ -58,10 +42,10 @@ export async function storm(options: StormOptions): Promise<StormResult> {
   const fleet = await chaosFleet({ dir, plan, server, bin, others: [...PRODUCERS, OPERATOR, FOREIGNER] });
   const faults = new Faults(fleet, server);
   const pulse = watchOurselves(fleet);
+  const name = server.topology ?? server.kind;
   let drained = false;
   try {
     await fleet.noteBoot(false);
-    const name = server.topology ?? server.kind;
     fleet.history.note({ proc: 'storm', type: 'info', f: 'topology', name });
     for (const node of fleet.nodes) node.start();
     await rage(fleet, faults, plan, say);
@@ -73,20 +57,22 @@ export async function storm(options: StormOptions): Promise<StormResult> {
     await fleet.end().catch((error: Error) => say(`the fleet did not end well: ${error.message}`));
   }
   const evidence = await gather(fleet, server, drained);
-  const verdicts = check(evidence);
-  const result: StormResult = {
+  const result = {
     seed: options.seed,
-    server: server.topology ?? server.kind,
-    verdicts,
+    server: name,
+    verdicts: check(evidence),
     figures: figures(evidence),
+    /** What was done, by kind. */
     faults: faults.counts as Record<string, number>,
     kills: evidence.history.filter((line) => line.f === 'kill').length,
     starts: fleet.nodes.reduce((sum, one) => sum + one.starts, 0),
     seconds: Math.round((performance.now() - begun) / 1000),
-    skewed: fleet.skewed,
+    /** False: every clock is right, because libfaketime is missing. */
+    skewed: FAKETIME !== undefined,
     events: evidence.events.length,
     executions: evidence.ledger.filter((line) => line.what === 'begin').length,
     tasks: plan.tasks.length,
+    /** The server's own word. */
     version: fleet.version,
   };
   await writeFile(join(dir, 'verdict.json'), JSON.stringify(result, undefined, 2));
@@ -111,10 +97,9 @@ async function rage(fleet: ChaosFleet, faults: Faults, plan: Plan, say: (text: s
   const producers = startProducers(fleet, plan.tasks, plan.seed);
   // The first step meets a fleet that works.
   producers.release(0.02);
-  await waitFor(30_000, async () => {
-    const [row] = await admin.rows(`SELECT COUNT(*) AS n FROM ${names.task} WHERE attempt > 0`);
-    return Number(row?.n) > 0;
-  });
+  const end = performance.now() + 30_000;
+  const begun = `SELECT id FROM ${names.task} WHERE attempt > 0 LIMIT 1`;
+  while (performance.now() < end && (await admin.rows(begun)).length === 0) await pause(50);
   for (const step of plan.steps) {
     await pause(step.gap_ms);
     producers.release(0.02 + 0.98 * (step.n / plan.steps.length));
@@ -127,8 +112,7 @@ async function rage(fleet: ChaosFleet, faults: Faults, plan: Plan, say: (text: s
 }
 
 /** True when every task and every attempt has ended; false when nothing has moved for `stillMs`. */
-async function drain(fleet: ChaosFleet, stillMs: number): Promise<boolean> {
-  const { admin, names } = fleet;
+async function drain({ admin, names }: ChaosFleet, stillMs: number): Promise<boolean> {
   let [before, movedAt] = ['', performance.now()];
   for (;;) {
     const [row] = await patiently(async () => {
@@ -147,15 +131,8 @@ async function drain(fleet: ChaosFleet, stillMs: number): Promise<boolean> {
   }
 }
 
-async function waitFor(limitMs: number, ask: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + limitMs;
-  while (performance.now() < end && !(await ask())) await pause(50);
-}
-
 async function gather(fleet: ChaosFleet, server: ChaosServer, drained: boolean): Promise<Evidence> {
-  const address = inSchema(server.address, fleet.schema);
-  const options = { timeZone: '+00:00', idleTimeoutS: 600, deadlineMs: 60_000, multiStatements: false };
-  const session = new Session({ address, writer: writerOf(address), ...options });
+  const session = sessionOf(inSchema(server.address, fleet.schema), { idleTimeoutS: 600, deadlineMs: 60_000 });
   await patiently(() => session.ready());
   const events = await readEvents(session, fleet.procOf, server.members !== undefined);
   await session.write(`DROP DATABASE ${fleet.schema}`);

@@ -13,12 +13,12 @@ export function startChromium(): Promise<Browser> {
     executablePath: program!,
     // Root has no sandbox in Chromium, and a container a small /dev/shm.
     args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-dev-shm-usage',
-      '--disable-background-networking',
-      '--no-proxy-server',
-    ],
+      'no-sandbox',
+      'disable-gpu',
+      'disable-dev-shm-usage',
+      'disable-background-networking',
+      'no-proxy-server',
+    ].map((one) => `--${one}`),
   });
 }
 

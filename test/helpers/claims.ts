@@ -28,18 +28,10 @@ export interface ClaimOptions {
 type End = [TestClaim, Outcome];
 type Turn = Awaited<ReturnType<typeof finishAndClaim>> & { claimed: TestClaim[] };
 
+type Device = { device_id: string; instance_token: Buffer };
+
 /** The device must be registered with this instance. Retries wait 30 s each. */
-export function claims(
-  session: Session,
-  names: TableNames,
-  device: { device_id: string; instance_token: Buffer },
-): {
-  claim(options?: ClaimOptions): Promise<TestClaim[]>;
-  /** Each task with its outcome, in one transaction. Returns how each was reconciled. */
-  finish(...ends: End[]): Promise<string[]>;
-  /** Ends and a claim in one transaction. */
-  turn(ends: End[], options: ClaimOptions, over?: Partial<FinishAndClaimInput>): Promise<Turn>;
-} {
+export function claims(session: Session, names: TableNames, device: Device) {
   const run = (over: Partial<FinishAndClaimInput>) =>
     finishAndClaim(session, names, {
       ...device,
@@ -77,8 +69,11 @@ export function claims(
     return { ...result, claimed: result.claimed.map((one) => ({ ...one, claim_token })) };
   };
   return {
+    /** Ends and a claim in one transaction. */
     turn,
-    claim: async (options = {}) => (await turn([], options)).claimed,
-    finish: async (...ends) => (await run({ finishes: ends.map(finishOf) })).reconciled.map((one) => one.kind),
+    claim: async (options: ClaimOptions = {}): Promise<TestClaim[]> => (await turn([], options)).claimed,
+    /** Each task with its outcome, in one transaction. Returns how each was reconciled. */
+    finish: async (...ends: End[]): Promise<string[]> =>
+      (await run({ finishes: ends.map(finishOf) })).reconciled.map((one) => one.kind),
   };
 }

@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { type DatabaseAddress, inSchema } from '../../src/core/db/address.ts';
 import type { TestDatabase } from './database.ts';
-import { migratedSchema, sessionOf } from './schema-of.ts';
+import { migratedSchema, newSchema } from './schema-of.ts';
 import { skipBecause } from './skip.ts';
 import { until } from './wait.ts';
 
@@ -35,25 +35,9 @@ const FAILOVER_MS = 90_000;
 
 const run = promisify(execFile);
 
-export interface Cluster {
-  address: DatabaseAddress;
-  /** A migrated schema of that name, made anew. */
-  schema(name: string): Promise<TestDatabase>;
-  /** Number of the writer; undefined = there is none now. */
-  primary(): Promise<number | undefined>;
-  /** Sends a signal to the writer, and returns its number. */
-  signal(signal: NodeJS.Signals): Promise<number>;
-  signalMember(n: number, signal: NodeJS.Signals): Promise<void>;
-  /** Returns when another member than this one is the writer. */
-  replaced(n: number): Promise<number>;
-  /** Any other word of the script. */
-  tell(...words: string[]): Promise<string>;
-  /** Starts what is missing, and wakes what is frozen; returns when all are there. */
-  mend(): Promise<void>;
-  stop(): Promise<void>;
-}
+export type Cluster = Awaited<ReturnType<typeof cluster>>;
 
-export async function cluster(topology: Topology): Promise<Cluster> {
+export async function cluster(topology: Topology) {
   const script = process.env[VARIABLES[topology]]!;
   const env = { ...process.env };
   for (const name of EXTRA) env[name] = [process.env[name], OWN_TMPDIR].join(' ').trim();
@@ -66,42 +50,37 @@ export async function cluster(topology: Topology): Promise<Cluster> {
     .map((one) => one.split(':'))
     .map(([host = '', port]) => ({ host, port: Number(port), ...login }));
   const address: DatabaseAddress = { ...members[0]!, members };
-  const primary = () => tell('primary').then(Number, () => undefined);
+  const primary = (): Promise<number | undefined> => tell('primary').then(Number, () => undefined);
   const signalMember = async (n: number, signal: NodeJS.Signals) => {
     process.kill(Number(await tell('pid', String(n))), signal);
   };
   return {
+    /** `tell`: any word of the script; `primary`: number of the writer, undefined = there is none now. */
     ...{ address, tell, primary, signalMember },
-    schema: (name) => schemaOfCluster(address, name),
-    async signal(signal) {
+    /** A migrated schema of that name, made anew. */
+    schema: (name: string) => schemaOfCluster(address, name),
+    /** Sends a signal to the writer, and returns its number. */
+    async signal(signal: NodeJS.Signals) {
       const n = await until(primary, FAILOVER_MS, 'a writer');
       await signalMember(n, signal);
       return n;
     },
-    replaced: (n) =>
-      until(
-        async () => {
-          const now = await primary();
-          return now !== n && now;
-        },
-        FAILOVER_MS,
-        'another writer',
-      ),
-    async mend() {
-      await tell('start');
+    /** Returns when another member than this one is the writer. */
+    async replaced(n: number) {
+      const other = async () => {
+        const now = await primary();
+        return now !== n && now;
+      };
+      return until(other, FAILOVER_MS, 'another writer');
     },
-    async stop() {
-      await tell('stop');
-    },
+    /** Starts what is missing, and wakes what is frozen; returns when all are there. */
+    mend: async () => void (await tell('start')),
+    stop: async () => void (await tell('stop')),
   };
 }
 
 async function schemaOfCluster(server: DatabaseAddress, name: string): Promise<TestDatabase> {
-  const admin = sessionOf(server, { deadlineMs: 30_000 });
-  await admin.ready();
-  await admin.write(`DROP DATABASE IF EXISTS ${name}`);
-  await admin.write(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
-  await admin.close();
+  await newSchema(server, name);
   const address = inSchema(server, name);
   const hosts = address.members!.map((one) => `${one.host}:${one.port}`).join(',');
   return migratedSchema(address, `mysql://${address.user}:${address.password}@${hosts}/${name}`);

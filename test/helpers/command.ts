@@ -19,24 +19,15 @@ export interface CommandOptions {
   wrapper?: string[];
 }
 
-const { AFD_SERVER_FOLDERS } = process.env;
+const { PATH, HOME, AFD_SERVER_FOLDERS } = process.env;
 /** What is taken over. Read once: a command that runs in this process changes its environment. */
-const TAKEN = Object.fromEntries(
-  Object.entries({ PATH: process.env.PATH, HOME: process.env.HOME, AFD_SERVER_FOLDERS }).filter(
-    ([, value]) => value !== undefined,
-  ),
-) as Record<string, string>;
+const TAKEN: Record<string, string> = JSON.parse(JSON.stringify({ PATH, HOME, AFD_SERVER_FOLDERS }));
 const environment = (env: Record<string, string>) => ({ ...TAKEN, ...env });
 
 /** Starts `afd …` from dist in a process group of its own. */
 export function spawnCommand(args: string[], { cwd, env = {}, wrapper = [] }: CommandOptions): ChildProcess {
   const [program, ...rest] = [...wrapper, process.execPath, BIN, ...args];
-  return spawn(program!, rest, {
-    cwd,
-    env: environment(env),
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
+  return spawn(program!, rest, { cwd, env: environment(env), stdio: ['ignore', 'pipe', 'pipe'], detached: true });
 }
 
 /** Commands that are a node, a server or a measurement: they are about their process. */
@@ -63,14 +54,11 @@ export async function runCommand(args: string[], options: CommandOptions): Promi
 /** Runs `afd …` to its end, as a process. */
 export async function runProcess(args: string[], options: CommandOptions): Promise<CommandRun> {
   const child = spawnCommand(args, options);
-  let stdout = '';
-  let stderr = '';
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-  });
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
+  const said = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name]?.setEncoding('utf8').on('data', (text: string) => {
+      said[name] += text;
+    });
   const [code] = (await once(child, 'close')) as [number | null];
-  return { code: code ?? 1, stdout, stderr };
+  return { code: code ?? 1, ...said };
 }

@@ -1,50 +1,21 @@
 // A TCP proxy in front of the test server that counts what is sent to it: packets of clients, which are statements or
 // several of them. Other tests use the server at the same time, so that its own counters say nothing.
-import { createServer, connect as dial } from 'node:net';
-import type { DatabaseAddress } from '../../src/core/db/session.ts';
 import type { TestDatabase } from './database.ts';
+import { byPort, placeOf, relay } from './sockets.ts';
 
-export interface CountingProxy {
-  /** mysql:// URL of the schema, by way of the proxy. */
-  url: string;
-  /** Packets to the server so far. */
-  sent(): number;
-  close(): void;
-}
+export type CountingProxy = Awaited<ReturnType<typeof countingProxy>>;
 
-export async function countingProxy(db: Pick<TestDatabase, 'address'>): Promise<CountingProxy> {
-  const { address } = db;
+export async function countingProxy({ address }: Pick<TestDatabase, 'address'>) {
   let sent = 0;
-  const server = createServer((client) => {
-    const upstream = dial(target(address));
-    client.on('data', () => {
-      sent += 1;
-    });
-    client.pipe(upstream).pipe(client);
-    // Either end takes the other with it.
-    for (const [one, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      one.on('error', () => other.destroy());
-      one.on('close', () => other.destroy());
-    }
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as { port: number };
-  const password = address.password === undefined ? '' : `:${encodeURIComponent(address.password)}`;
-  return {
-    url: `mysql://${encodeURIComponent(address.user)}${password}@127.0.0.1:${port}/${address.database}`,
-    sent: () => sent,
-    close: () => server.close(),
-  };
-}
-
-function target(address: DatabaseAddress) {
-  return address.socketPath === undefined
-    ? { host: address.host ?? '127.0.0.1', port: address.port ?? 3306 }
-    : { path: address.socketPath };
+  const { port, close } = await relay(
+    () => placeOf(address),
+    (client, upstream) => {
+      client.on('data', () => {
+        sent += 1;
+      });
+      client.pipe(upstream).pipe(client);
+    },
+  );
+  /** `url`: of the schema, by way of the proxy; `sent`: packets to the server so far. */
+  return { url: byPort(address, port).url, sent: () => sent, close };
 }

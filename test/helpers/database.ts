@@ -20,11 +20,10 @@ export interface TestDatabase {
 /** Where the test server is: an account that may create schemas named `afd_%`. Set by the global set-up. */
 export function serverAddress(): DatabaseAddress {
   const raw = process.env.AFD_TEST_DATABASE_URL;
-  if (raw === undefined)
-    throw new Error(
-      'AFD_TEST_DATABASE_URL is not set: run "npm test", or set it to mysql://user:password@host:port/schema',
-    );
-  return addressOf(raw);
+  if (raw !== undefined) return addressOf(raw);
+  throw new Error(
+    'AFD_TEST_DATABASE_URL is not set: run "npm test", or set it to mysql://user:password@host:port/schema',
+  );
 }
 
 /** The address that a mysql:// URL (`?socket=` allowed) names. */
@@ -39,32 +38,32 @@ export function addressOf(raw: string): DatabaseAddress {
   };
 }
 
+/** A test may be silent for longer than it thinks, on a busy machine. */
 const ADMIN = { timeZone: '+00:00', idleTimeoutS: 3600, deadlineMs: 30_000, multiStatements: false };
 
-/** Removes the schemas of this run from a server that outlives it. */
-export async function dropTestDatabases(): Promise<void> {
+async function asAdmin<T>(work: (admin: Session) => Promise<T>): Promise<T> {
   const admin = new Session({ ...ADMIN, address: serverAddress() });
-  await admin.ready();
   try {
+    await admin.ready();
+    return await work(admin);
+  } finally {
+    await admin.close();
+  }
+}
+
+/** Removes the schemas of this run from a server that outlives it. */
+export function dropTestDatabases(): Promise<void> {
+  return asAdmin(async (admin) => {
     const rows = await admin.rows<{ name: string }>(
       'SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE ?',
       [`afd\\_test\\_${process.env.AFD_TEST_RUN}\\_%`],
     );
     for (const { name } of rows) await admin.write(`DROP DATABASE \`${name}\``);
-  } finally {
-    await admin.close();
-  }
+  });
 }
 
 /** Whether the test server is a MySQL rather than a MariaDB. */
-export async function isMySql(): Promise<boolean> {
-  const admin = new Session({ ...ADMIN, address: serverAddress() });
-  try {
-    return !(await admin.ready()).isMariaDb;
-  } finally {
-    await admin.close();
-  }
-}
+export const isMySql = (): Promise<boolean> => asAdmin(async ({ facts }) => !facts.isMariaDb);
 
 /** A name that the run removes with its schemas, however it ends. */
 export function schemaName(purpose: string): string {
@@ -119,15 +118,7 @@ export async function testDatabase(purpose = ''): Promise<TestDatabase> {
   const address = { ...server, database };
   const open: Session[] = [];
   const session = async (options: Partial<SessionOptions> = {}) => {
-    const one = new Session({
-      address,
-      timeZone: '+00:00',
-      // A test may be silent for longer than it thinks, on a busy machine.
-      idleTimeoutS: 3600,
-      deadlineMs: 30_000,
-      multiStatements: true,
-      ...options,
-    });
+    const one = new Session({ ...ADMIN, address, multiStatements: true, ...options });
     open.push(one);
     await one.ready();
     return one;

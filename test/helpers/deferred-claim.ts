@@ -15,14 +15,8 @@ export async function insertDeferredClaim(
     'SELECT UTC_TIMESTAMP(3) AS at, UTC_TIMESTAMP(3) + INTERVAL 30 MINUTE AS deadline',
   );
   const task_id = await insertTask(session, names, {
-    status: 'running',
-    attempt: 1,
-    claim_token,
-    claimed_by: device.device_id,
-    claim_instance: device.instance_token,
-    claimed_at: now!.at,
-    claim_deadline: now!.deadline,
-    ...columns,
+    ...{ status: 'running', attempt: 1, claim_token, claimed_by: device.device_id },
+    ...{ claim_instance: device.instance_token, claimed_at: now!.at, claim_deadline: now!.deadline, ...columns },
   });
   return { task_id, claim_token };
 }

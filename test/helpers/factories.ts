@@ -30,26 +30,13 @@ export async function insertDevice(
   const instance_token = (options.columns?.instance_token as Buffer | undefined) ?? randomBytes(16);
   const scope = `${session.options.address.database}|${names.prefix}|${device_id.toLowerCase()}`;
   const lock_name = `afd:${createHash('sha256').update(scope).digest('hex').slice(0, 40)}`;
-  await insert(
-    session,
-    names.device,
-    {
-      device_id,
-      device_name: device_id,
-      device_type: 'worker',
-      ip_address: '127.0.0.1',
-      port: 0,
-      status: 'online',
-      instance_token,
-      lock_name,
-      ...(options.lock_taken_s === undefined ? {} : { lock_server: session.facts.serverName }),
-      ...options.columns,
-    },
-    {
-      last_heartbeat: options.silent_s ?? 0,
-      ...(options.lock_taken_s === undefined ? {} : { lock_taken_at: options.lock_taken_s }),
-    },
-  );
+  const { silent_s: last_heartbeat = 0, lock_taken_s: lock_taken_at } = options;
+  const locked = lock_taken_at === undefined ? {} : { lock_server: session.facts.serverName };
+  const columns = {
+    ...{ device_id, device_name: device_id, device_type: 'worker', ip_address: '127.0.0.1', port: 0 },
+    ...{ status: 'online', instance_token, lock_name, ...locked, ...options.columns },
+  };
+  await insert(session, names.device, columns, { last_heartbeat, lock_taken_at });
   return { device_id, instance_token, lock_name };
 }
 
@@ -86,31 +73,15 @@ export interface AttemptOptions {
 
 /** A task that a device is running, with its open attempt. */
 export async function insertAttempt(session: Session, names: TableNames, options: AttemptOptions): Promise<AttemptRow> {
+  const { overdue_s: deadline_at = -1800, revoked_s: revoked_at } = options;
+  const { device_id, instance_token } = options.device;
   const claim_token = randomBytes(16);
-  const held =
-    options.current === false
-      ? { status: 'running', claim_token: randomBytes(16) }
-      : { status: 'running', claim_token };
-  const task_id = options.task_id ?? (await insertTask(session, names, { ...held, attempt: 1, ...options.task }));
-  const assignment_id = await insert(
-    session,
-    names.assignment,
-    {
-      task_id,
-      device_id: options.device.device_id,
-      status: 'running',
-      attempt: 1,
-      claim_token,
-      instance_token: options.device.instance_token,
-      ...options.columns,
-    },
-    {
-      assigned_at: 1,
-      started_at: 1,
-      deadline_at: options.overdue_s ?? -1800,
-      ...(options.revoked_s === undefined ? {} : { revoked_at: options.revoked_s }),
-    },
-  );
+  const running = { status: 'running', attempt: 1 };
+  const held = { ...running, claim_token: options.current === false ? randomBytes(16) : claim_token };
+  const task_id = options.task_id ?? (await insertTask(session, names, { ...held, ...options.task }));
+  const columns = { task_id, device_id, ...running, claim_token, instance_token, ...options.columns };
+  const ages = { assigned_at: 1, started_at: 1, deadline_at, revoked_at };
+  const assignment_id = await insert(session, names.assignment, columns, ages);
   return { assignment_id, task_id, claim_token };
 }
 
@@ -140,8 +111,7 @@ export async function readTask(session: Session, names: TableNames, id: number):
 }
 
 export async function readAttempt(session: Session, names: TableNames, id: number): Promise<Columns | undefined> {
-  const [row] = await session.rows<Columns>(`SELECT * FROM ${names.assignment} WHERE id = ?`, [id]);
-  return row;
+  return readRow(session, names.assignment, id);
 }
 
 export async function readDevice(session: Session, names: TableNames, id: string): Promise<Columns | undefined> {
@@ -159,17 +129,20 @@ export async function insertLeader(session: Session, names: TableNames, holder: 
 }
 
 /** `ages`: columns that lie this many seconds before now, in UTC. */
-async function insert(session: Session, table: string, columns: Columns, ages: Record<string, number> = {}) {
-  const aged = Object.entries(ages).filter(([name]) => !(name in columns));
-  const names = [...Object.keys(columns), ...aged.map(([name]) => name)];
-  const places = [
-    ...Object.keys(columns).map(() => '?'),
-    ...aged.map(() => 'UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND'),
-  ];
-  const values = [...Object.values(columns), ...aged.map(([, age]) => Math.round(age * 1e6))];
-  const { insertId } = await session.write(
-    `INSERT INTO ${table} (${names.join(', ')}) VALUES (${places.join(', ')})`,
-    values,
+async function insert(
+  session: Session,
+  table: string,
+  columns: Columns,
+  ages: Record<string, number | undefined> = {},
+) {
+  const set = Object.entries(columns).map(([name, value]) => [name, '?', value] as const);
+  const aged = Object.entries(ages).flatMap(([name, age]) =>
+    age === undefined || name in columns
+      ? []
+      : [[name, 'UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND', Math.round(age * 1e6)] as const],
   );
-  return insertId;
+  const all = [...set, ...aged];
+  const list = (which: 0 | 1) => all.map((one) => one[which]).join(', ');
+  const values = all.map((one) => one[2]);
+  return (await session.write(`INSERT INTO ${table} (${list(0)}) VALUES (${list(1)})`, values)).insertId;
 }

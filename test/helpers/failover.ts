@@ -36,51 +36,36 @@ export async function goesOn(
   fault: string,
 ): Promise<void> {
   const up = performance.now();
-  const fresh = await until(
-    () =>
-      s.session
-        .ready()
-        .then(() => s.add())
-        .catch(() => undefined),
-    OUTAGE_MS,
-    'a new task',
-  );
+  const added = async () => {
+    await s.session.ready();
+    return s.add();
+  };
+  const fresh = await until(() => added().catch(() => undefined), OUTAGE_MS, 'a new task');
   await s.ended([fresh]);
   process.stderr.write(`${fault}: a new task is done ${Math.round(performance.now() - up)} ms after the new primary\n`);
   await Promise.all(nodes.map((one, n) => one.event('database:back', () => true, OUTAGE_MS, seen[n])));
-  await until(
-    async () => {
-      const [row] = await s.session.rows(
-        `SELECT holder FROM ${s.db.names.leader} WHERE holder IS NOT NULL AND expires_at > UTC_TIMESTAMP(3)`,
-      );
-      return row !== undefined;
-    },
-    10_000,
-    'a leader',
-  );
+  const found = async (sql: string) => (await s.session.rows(sql))[0] !== undefined;
+  const { task, leader, assignment } = s.db.names;
+  const led = `SELECT holder FROM ${leader} WHERE holder IS NOT NULL AND expires_at > UTC_TIMESTAMP(3)`;
+  await until(() => found(led), 10_000, 'a leader');
   // Longer than free locks prove nothing.
   await pause(1000 * (MASTER.lock_trust_after_start + 2));
   const acknowledged = await producer.stop();
   await s.ended(acknowledged);
-  await until(
-    async () => (await s.session.rows(`SELECT id FROM ${s.db.names.task} WHERE status <> 'done' LIMIT 1`)).length === 0,
-    OUTAGE_MS,
-    'the end of every task',
-  );
+  const left = `SELECT id FROM ${task} WHERE status <> 'done' LIMIT 1`;
+  await until(async () => !(await found(left)), OUTAGE_MS, 'the end of every task');
   expect(await s.wrongs([...acknowledged, fresh])).toEqual([]);
   expect([...executions(await s.ledger())].filter(([, times]) => times !== 1)).toEqual([]);
   const exited = new Promise((resolve) => setImmediate(resolve, 'running'));
   for (const one of nodes) expect(await Promise.race([one.exit, exited])).toBe('running');
   expect(nodes.flatMap((one) => one.lines).filter((line) => line.event === 'device:dead')).toEqual([]);
-  expect(await s.session.rows(`SELECT task_id, cause FROM ${s.db.names.assignment} WHERE status = 'lost'`)).toEqual([]);
+  expect(await s.session.rows(`SELECT task_id, cause FROM ${assignment} WHERE status = 'lost'`)).toEqual([]);
 }
 
-export interface Producer {
-  stop(): Promise<number[]>;
-}
+type Producer = ReturnType<typeof produce>;
 
 /** Enqueues until it is stopped, past every error, and remembers what was acknowledged. */
-function produce(s: Scene): Producer {
+function produce(s: Scene) {
   const acknowledged: number[] = [];
   let going = true;
   const session = sessionOf(s.db.address, {});
@@ -100,10 +85,9 @@ function produce(s: Scene): Producer {
     return acknowledged;
   };
   const ended = run();
-  return {
-    stop() {
-      going = false;
-      return ended;
-    },
+  const stop = () => {
+    going = false;
+    return ended;
   };
+  return { stop };
 }

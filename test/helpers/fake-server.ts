@@ -2,6 +2,7 @@
 // such as having another's certificate, or answering without end. What real servers do is tested with real servers.
 import { createServer, type Socket } from 'node:net';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
+import { listen } from './sockets.ts';
 
 export interface FakeServerOptions {
   /** PEM; without them it offers no TLS. */
@@ -50,20 +51,18 @@ export async function fakeServer(options: FakeServerOptions = {}): Promise<FakeS
     sockets.add(socket);
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
-    serve(socket, { context, onQuery: options.onQuery, onLogin: options.onLogin }, fake);
+    serve(socket, context, options, fake);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  fake.port = (server.address() as { port: number }).port;
+  fake.port = await listen(server);
   return fake;
 }
 
-interface Serving {
-  context: SecureContext | undefined;
-  onQuery: FakeServerOptions['onQuery'];
-  onLogin: FakeServerOptions['onLogin'];
-}
-
-function serve(raw: Socket, { context, onQuery, onLogin }: Serving, fake: FakeServer): void {
+function serve(
+  raw: Socket,
+  context: SecureContext | undefined,
+  { onQuery, onLogin }: FakeServerOptions,
+  fake: FakeServer,
+): void {
   let sequence = 0;
   const connection: FakeConnection = {
     socket: raw,
@@ -96,17 +95,14 @@ function serve(raw: Socket, { context, onQuery, onLogin }: Serving, fake: FakeSe
     const { socket } = connection;
     const resumed = socket instanceof TLSSocket && socket.isSessionReused();
     fake.logins.push({ payload: Buffer.from(payload), secure: state === 'secured', resumed });
-    if (onLogin !== undefined) {
-      onLogin(payload, connection);
-      return false;
-    }
-    if (onQuery === undefined) {
+    if (onLogin !== undefined) onLogin(payload, connection);
+    else if (onQuery !== undefined) {
+      state = 'in';
+      connection.ok();
+    } else {
       const code = Buffer.from([0xff, 1045 & 0xff, 1045 >> 8]);
       connection.send(Buffer.concat([code, Buffer.from('#28000Access denied by the fake server')]));
-      return false;
     }
-    state = 'in';
-    connection.ok();
     return false;
   };
   raw.on('data', packets(take));

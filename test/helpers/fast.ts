@@ -12,13 +12,8 @@ const OFTEN = {
  */
 export const OF_PROCESSES = {
   master: {
-    ...OFTEN.master,
-    scheduler_interval: 0.5,
-    heartbeat_timeout: 20,
-    lease_duration: 20,
-    lease_trust: 15,
-    lease_renew_interval: 0.3,
-    retry_backoff: { initial: 0.05, max: 0.2, jitter: 0 },
+    ...{ ...OFTEN.master, scheduler_interval: 0.5, heartbeat_timeout: 20, lease_duration: 20, lease_trust: 15 },
+    ...{ lease_renew_interval: 0.3, retry_backoff: { initial: 0.05, max: 0.2, jitter: 0 } },
   },
   worker: { ...OFTEN.worker, kill_grace: 3, shutdown_timeout: 20 },
 };
@@ -26,13 +21,8 @@ export const OF_PROCESSES = {
 /** Of nodes inside the test's process: tests of silence and of the lease wait for the ends of these. */
 export const OF_THIS_PROCESS = {
   master: {
-    ...OFTEN.master,
-    scheduler_interval: 0.3,
-    heartbeat_timeout: 3,
-    lease_duration: 2,
-    lease_trust: 1.4,
-    lease_renew_interval: 0.2,
-    retry_backoff: { initial: 0.02, max: 0.1, jitter: 0 },
+    ...{ ...OFTEN.master, scheduler_interval: 0.3, heartbeat_timeout: 3, lease_duration: 2, lease_trust: 1.4 },
+    ...{ lease_renew_interval: 0.2, retry_backoff: { initial: 0.02, max: 0.1, jitter: 0 } },
   },
   worker: { ...OFTEN.worker, kill_grace: 0.3, shutdown_timeout: 5 },
 };

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import type { AfdEventName } from '../../src/core/runtime/events.ts';
 import { BIN } from './command.ts';
+import { alive } from './server.ts';
 import { until } from './wait.ts';
 
 /** How long a test waits for what must come, on a machine that others use too. */
@@ -22,41 +23,13 @@ export interface LogLine {
   [field: string]: unknown;
 }
 
-export interface FleetProcess {
-  readonly pid: number;
-  /** Every JSON line of stderr so far. */
-  readonly lines: LogLine[];
-  /** stdout and stderr. */
-  readonly output: string;
-  readonly exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-  /**
-   * The first line of that event, past or future, for which `predicate` holds; among those after the first `from`.
-   * Rejects when it does not come in time, or when the process ends without it.
-   */
-  event(
-    name: AfdEventName,
-    predicate?: (line: LogLine) => boolean,
-    timeoutMs?: number,
-    from?: number,
-  ): Promise<LogLine>;
-  kill(signal: NodeJS.Signals): void;
-}
-
 /** True when nothing of the process runs any more; a zombie that nobody reaps does not run. */
 export function gone(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     return /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
   } catch {
-    return existsSync('/proc/self/stat') || !signalled(pid);
-  }
-}
-
-function signalled(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
+    return existsSync('/proc/self/stat') || !alive(pid);
   }
 }
 
@@ -66,9 +39,10 @@ process.once('exit', () => {
 });
 
 /** Where there is setpriv, the kernel ends the fleet when this process is killed. */
-const TETHER = existsSync('/usr/bin/setpriv') ? ['/usr/bin/setpriv', '--pdeathsig', 'KILL', '--'] : [];
+export const TETHER = existsSync('/usr/bin/setpriv') ? ['/usr/bin/setpriv', '--pdeathsig', 'KILL', '--'] : [];
 
-export class Process implements FleetProcess {
+export class Process {
+  /** Every JSON line of stderr so far. */
   readonly lines: LogLine[] = [];
   readonly exit: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   readonly #child: ChildProcess;
@@ -105,10 +79,15 @@ export class Process implements FleetProcess {
     return this.#child.pid ?? 0;
   }
 
+  /** stdout and stderr. */
   get output(): string {
     return this.#output;
   }
 
+  /**
+   * The first line of that event, past or future, for which `predicate` holds; among those after the first `from`.
+   * Rejects when it does not come in time, or when the process ends without it.
+   */
   async event(
     name: AfdEventName,
     predicate: (line: LogLine) => boolean = () => true,
@@ -160,3 +139,5 @@ export class Process implements FleetProcess {
     });
   }
 }
+
+export type FleetProcess = Omit<Process, 'end' | 'lastLines'>;

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'vitest';
-import { type CommandRun, runProcess } from './command.ts';
+import { runProcess } from './command.ts';
 import { OF_PROCESSES } from './fast.ts';
 import { type FleetProcess, Process } from './fleet-process.ts';
 import { commandScript, type LedgerLine, workModule } from './ledger.ts';
@@ -36,19 +36,7 @@ export interface StartOptions {
   wrapper?: string[];
 }
 
-export interface Fleet {
-  dir: string;
-  start(role: 'worker' | 'leader', options?: StartOptions): FleetProcess;
-  /** A gateway on a free port, unless `args` say otherwise; returns when it answers. */
-  serve(options?: StartOptions): Promise<{ process: FleetProcess; url: string }>;
-  /** One short `afd …` with the configuration of the fleet. */
-  run(...args: string[]): Promise<CommandRun>;
-  /** Lets every handler go on that waits for this gate (`task_data.gate`). */
-  open(gate: string): Promise<void>;
-  ledger(): Promise<LedgerLine[]>;
-  /** Every line of every process at this level or above. */
-  complaints(level: 'warn' | 'error'): string[];
-}
+export type Fleet = Awaited<ReturnType<typeof fleet>>;
 
 /**
  * `test`: the context of the running test, at whose end everything is killed; when it fails, it shows the last log lines.
@@ -59,7 +47,7 @@ export async function fleet(
   test: Pick<TestContext, 'onTestFinished' | 'onTestFailed'>,
   database: { url: string; roles?: RoleAccounts | undefined },
   options: FleetOptions = {},
-): Promise<Fleet> {
+) {
   const dir = await mkdtemp(join(tmpdir(), 'afd-fleet-'));
   const processes: Process[] = [];
   test.onTestFinished(async () => {
@@ -69,26 +57,19 @@ export async function fleet(
   test.onTestFailed(() => {
     for (const one of processes) process.stderr.write(one.lastLines());
   });
+  const { handlers = {}, server, tables } = options;
   const config = {
     database: { url: database.url, ...options.database },
     master: { ...OF_PROCESSES.master, ...options.master },
     worker: { ...OF_PROCESSES.worker, ...options.worker },
-    handlers: {
-      work: { module: './work.mjs', isolation: 'none' },
-      command: { exec: ['./command.sh'] },
-      ...options.handlers,
-    },
+    handlers: { work: { module: './work.mjs', isolation: 'none' }, command: { exec: ['./command.sh'] }, ...handlers },
     log: { level: 'debug', format: 'json', ...options.log },
-    ...(options.server === undefined ? {} : { server: options.server }),
-    ...(options.tables === undefined ? {} : { tables: options.tables }),
+    ...(server && { server }),
+    ...(tables && { tables }),
   };
   const ledger = join(dir, 'ledger');
-  const files = {
-    'afd.yaml': JSON.stringify(config),
-    ledger: '',
-    'work.mjs': workModule(dir, ledger),
-    ...options.files,
-  };
+  const own = { 'afd.yaml': JSON.stringify(config), ledger: '', 'work.mjs': workModule(dir, ledger) };
+  const files = { ...own, ...options.files };
   for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text, { mode: 0o600 });
   await writeFile(join(dir, 'command.sh'), commandScript(dir, ledger), { mode: 0o755 });
   /** In place of the account of the configuration; tables of their own have no accounts, and a remote worker needs none. */
@@ -97,39 +78,37 @@ export async function fleet(
       ? {}
       : { AFD_DATABASE_URL: urlAs(config.database.url, database.roles[account]) };
   const works: AccountName = options.worker?.leader === false ? 'worker' : 'node';
-  const all = () => processes.flatMap((one) => one.lines);
+  const begin = (...[args, env, wrapper]: [string[], Record<string, string>, string[]?]) => {
+    const started = new Process(dir, args, env, wrapper);
+    processes.push(started);
+    return started;
+  };
   return {
     dir,
-    start(role, { deviceId, args = [], env = {}, wrapper } = {}) {
+    start(role: 'worker' | 'leader', { deviceId, args = [], env = {}, wrapper }: StartOptions = {}): FleetProcess {
       const id = deviceId === undefined ? [] : ['--device-id', deviceId];
-      const started = new Process(
-        dir,
-        [role, ...id, ...args],
-        { ...as(role === 'worker' ? works : role), ...env },
-        wrapper,
-      );
-      processes.push(started);
-      return started;
+      return begin([role, ...id, ...args], { ...as(role === 'worker' ? works : role), ...env }, wrapper);
     },
-    async serve({ args = [], env = {}, wrapper } = {}) {
+    /** A gateway on a free port, unless `args` say otherwise; returns when it answers. */
+    async serve({ args = [], env = {}, wrapper }: StartOptions = {}): Promise<{ process: FleetProcess; url: string }> {
       const account = args[0] === 'start' ? 'master' : 'gateway';
       const words = args.length > 0 ? args : ['gateway', '--port', '0'];
-      const started = new Process(dir, words, { ...as(account), ...env }, wrapper);
-      processes.push(started);
+      const started = begin(words, { ...as(account), ...env }, wrapper);
       const { message } = await started.event('note', (line) => ANSWERS.test(line.message));
       return { process: started, url: ANSWERS.exec(message)![1]! };
     },
-    run: (...args) => runProcess(args, { cwd: dir }),
-    open: (gate) => writeFile(join(dir, gate), ''),
+    /** One short `afd …` with the configuration of the fleet. */
+    run: (...args: string[]) => runProcess(args, { cwd: dir }),
+    /** Lets every handler go on that waits for this gate (`task_data.gate`). */
+    open: (gate: string) => writeFile(join(dir, gate), ''),
     async ledger() {
-      const text = await readFile(ledger, 'utf8');
-      return text
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as LedgerLine);
+      const lines = (await readFile(ledger, 'utf8')).split('\n').filter((line) => line !== '');
+      return lines.map((line) => JSON.parse(line) as LedgerLine);
     },
-    complaints: (level) =>
-      all()
+    /** Every line of every process at this level or above. */
+    complaints: (level: 'warn' | 'error') =>
+      processes
+        .flatMap((one) => one.lines)
         .filter((line) => line.level === 'error' || line.level === level)
         .map((line) => `${line.device_id}: ${line.message}`),
   };

@@ -1,6 +1,10 @@
 // Statements that an account of a role must not be able to run: test/proof/servers/grants.test.ts.
 import type { Role } from '../../src/core/domain/database-role.ts';
 
+const deletes = (...tables: string[]) => tables.map((table) => `DELETE FROM af_${table}`);
+/** Each is a column and its table. */
+const reads = (...columns: string[]) => columns.map((one) => `SELECT ${one.replace(' ', ' FROM af_')}`);
+
 /** Of no role: the schema, the server, its files, its accounts. */
 const NOBODYS = [
   'CREATE TABLE af_extra (id INT)',
@@ -20,65 +24,44 @@ const NOBODYS = [
   'SELECT * FROM mysql.user',
   "SELECT 'x' INTO OUTFILE '/tmp/afd-extra'",
   'RENAME TABLE af_crawl_task TO af_other',
-  'DELETE FROM af_crawl_task WHERE id = 1',
-  'DELETE FROM af_task_assignment WHERE id = 1',
+  ...deletes('crawl_task', 'task_assignment', 'migration', 'leader', 'batch', 'secret', 'audit_head'),
   "INSERT INTO af_migration (name) VALUES ('9999_x')",
-  'DELETE FROM af_migration',
   'UPDATE af_crawl_task SET username = 1 WHERE id = 1',
   "UPDATE af_crawl_task SET task_data = '{}' WHERE id = 1",
   "UPDATE af_crawl_task SET task_type = 'other' WHERE id = 1",
   'UPDATE af_crawl_task SET priority = 10 WHERE id = 1',
   "INSERT INTO af_crawl_task (task_type, claim_token) VALUES ('hello', 'x')",
-  'DELETE FROM af_leader',
   'UPDATE af_secret SET version = 2',
-  'DELETE FROM af_batch',
   "UPDATE af_batch SET name = 'other'",
-  'DELETE FROM af_secret',
   "UPDATE af_audit_log SET actor = 'os:nobody' WHERE id = 1",
   'UPDATE af_audit_log SET hash = prev_hash',
   'TRUNCATE TABLE af_audit_log',
-  'DELETE FROM af_audit_head',
   "INSERT INTO af_secret_grant (name, task_type, device_id, granted_at, granted_by) VALUES ('a', 'b', '', NOW(), 'c')",
 ];
 
 const OF_OPERATORS = [
   "UPDATE af_webhook SET url = 'https://example.org/'",
-  'DELETE FROM af_webhook',
+  ...deletes('webhook', 'user', 'session', 'login_failure', 'device_certificate', 'request', 'device'),
   "UPDATE af_device SET operator_state = 'paused' WHERE device_id = 'w'",
-  "DELETE FROM af_device WHERE device_id = 'w'",
   'UPDATE af_task_assignment SET revoked_at = NOW() WHERE id = 1',
   "UPDATE af_task_assignment SET revoke_outcome = 'cancelled' WHERE id = 1",
-  'SELECT key_hash FROM af_api_key',
+  ...reads('key_hash api_key', 'password_hash user', 'id_hash session', 'network login_failure'),
+  ...reads('fingerprint device_certificate', 'code_hash device_invitation', 'owner task_owner', 'answer request'),
   "UPDATE af_api_key SET role = 'admin'",
-  'SELECT password_hash FROM af_user',
   "UPDATE af_user SET role = 'admin'",
   "INSERT INTO af_user (name, password_hash, role, created_at, created_by, password_changed_at) VALUES ('x', 'x', 'admin', NOW(), 'x', NOW())",
-  'DELETE FROM af_user',
-  'SELECT id_hash FROM af_session',
   "INSERT INTO af_session (id_hash, created_at, last_seen_at, expires_at) VALUES ('x', NOW(), NOW(), NOW())",
-  'DELETE FROM af_session',
-  'SELECT network FROM af_login_failure',
-  'DELETE FROM af_login_failure',
-  'SELECT fingerprint FROM af_device_certificate',
-  'DELETE FROM af_device_certificate',
   'UPDATE af_device_certificate SET revoked_at = NULL',
-  'SELECT code_hash FROM af_device_invitation',
   "INSERT INTO af_device_invitation (code_hash, device_id, created_at, created_by, expires_at) VALUES ('x', 'w', NOW(), 'c', NOW())",
-  'SELECT owner FROM af_task_owner',
   "INSERT INTO af_task_owner (owner, task_id) VALUES ('user:1', 1)",
-  'DELETE FROM af_request',
-  'SELECT answer FROM af_request',
 ];
 
 const OF_LEADERS = [
   'UPDATE af_batch SET ended_at = NOW()',
-  'SELECT secret FROM af_webhook',
-  'DELETE FROM af_webhook_delivery',
+  ...reads('secret webhook'),
+  ...deletes('webhook_delivery', 'lane', 'device_heartbeat', 'task_end'),
   'UPDATE af_cursor SET value = 0',
   "UPDATE af_leader SET term = term + 1 WHERE name = 'leader'",
-  'DELETE FROM af_lane',
-  'DELETE FROM af_device_heartbeat',
-  'DELETE FROM af_task_end',
   'ALTER TABLE af_device_heartbeat ENGINE = InnoDB',
   'ALTER TABLE af_task_log ENGINE = InnoDB',
   'DROP TABLE af_task_log',
@@ -86,8 +69,8 @@ const OF_LEADERS = [
 
 /** Neither workers, nor producers, nor readers. */
 const OF_AUDITED = [
-  'SELECT actor FROM af_audit_log',
-  'DELETE FROM af_audit_log',
+  ...reads('actor audit_log'),
+  ...deletes('audit_log'),
   'UPDATE af_audit_head SET id = 0',
   "INSERT INTO af_audit_log (id, at, actor, action, object_type, object_id, request_id, outcome, prev_hash, hash) VALUES (1, NOW(), 'a', 'a', 'a', 'a', 'a', 'a', '', '')",
 ];
@@ -103,6 +86,7 @@ const OF_PRODUCERS = [
   "INSERT INTO af_crawl_task (task_type, batch_id) VALUES ('hello', 1)",
 ];
 
+const PROGRESS = "INSERT INTO af_task_progress (task_id, attempt, device_id, updated_at) VALUES (1, 1, 'w', NOW())";
 const OF_NODES = [
   "UPDATE af_crawl_task SET status = 'done' WHERE id = 1",
   'UPDATE af_crawl_task SET claim_token = NULL WHERE id = 1',
@@ -111,80 +95,51 @@ const OF_NODES = [
   "INSERT INTO af_device (device_id, device_name, device_type, ip_address, port) VALUES ('x', 'x', 'worker', '', 0)",
   "UPDATE af_device SET status = 'offline' WHERE device_id = 'w'",
   "INSERT INTO af_device_heartbeat (device_id) VALUES ('w')",
-  "INSERT INTO af_task_progress (task_id, attempt, device_id, updated_at) VALUES (1, 1, 'w', NOW())",
-  'DELETE FROM af_task_checkpoint',
-  'SELECT value FROM af_task_checkpoint',
-  'DELETE FROM af_task_log',
-  'SELECT claim_token FROM af_crawl_task',
-  'SELECT claim_token FROM af_task_assignment',
-  'SELECT instance_token FROM af_task_assignment',
-  'SELECT lock_name FROM af_device',
+  PROGRESS,
+  ...deletes('task_checkpoint', 'task_log'),
+  ...reads('value task_checkpoint', 'claim_token crawl_task', 'claim_token task_assignment'),
+  ...reads('instance_token task_assignment', 'lock_name device'),
+];
+
+/** Neither producers nor readers. */
+const OF_THE_FLEET = [
+  ...[...reads('sealed secret'), ...OF_AUDITED, ...NOBODYS],
+  ...[...OF_OPERATORS, ...OF_LEADERS, ...OF_SETTINGS, ...OF_NODES],
 ];
 
 export const FORBIDDEN: Record<Role, string[]> = {
   worker: [
-    ...NOBODYS,
-    ...OF_AUDITED,
-    ...OF_OPERATORS,
-    ...OF_LEADERS,
-    ...OF_SETTINGS,
-    ...OF_PRODUCERS,
+    ...[...NOBODYS, ...OF_AUDITED, ...OF_OPERATORS, ...OF_LEADERS, ...OF_SETTINGS, ...OF_PRODUCERS],
     'UPDATE af_device SET success_rate = 1',
   ],
   leader: [
-    ...NOBODYS,
-    ...OF_OPERATORS,
-    ...OF_PRODUCERS,
+    ...[...NOBODYS, ...OF_OPERATORS, ...OF_PRODUCERS],
     "INSERT INTO af_crawl_task (task_type) VALUES ('hello')",
-    'SELECT value FROM af_task_checkpoint',
-    "INSERT INTO af_task_progress (task_id, attempt, device_id, updated_at) VALUES (1, 1, 'w', NOW())",
+    ...reads('value task_checkpoint', 'sealed secret'),
+    PROGRESS,
     "UPDATE af_task_assignment SET result = '{}' WHERE id = 1",
     'ALTER TABLE af_task_assignment ENGINE = InnoDB',
     'DROP TABLE af_device',
-    'SELECT sealed FROM af_secret',
   ],
   gateway: [
     ...NOBODYS,
     'UPDATE af_batch SET ended_at = NOW()',
     "UPDATE af_leader SET term = term + 1 WHERE name = 'leader'",
-    'DELETE FROM af_audit_log',
     'UPDATE af_login_failure SET at = NOW()',
-    'DELETE FROM af_lane',
-    'DELETE FROM af_device_heartbeat',
+    ...deletes('audit_log', 'lane', 'device_heartbeat', 'setting', 'cursor', 'task_end'),
     'ALTER TABLE af_device_heartbeat ENGINE = InnoDB',
-    'DELETE FROM af_setting',
-    'DELETE FROM af_cursor',
-    'DELETE FROM af_task_end',
   ],
   producer: [
-    'SELECT sealed FROM af_secret',
-    ...OF_AUDITED,
-    ...NOBODYS,
-    ...OF_OPERATORS,
-    ...OF_LEADERS,
-    ...OF_SETTINGS,
-    ...OF_NODES,
-    'SELECT username FROM af_crawl_task',
-    'SELECT task_data FROM af_crawl_task',
-    'SELECT result FROM af_task_assignment',
-    'SELECT body FROM af_task_log',
+    ...OF_THE_FLEET,
+    ...reads('username crawl_task', 'task_data crawl_task', 'result task_assignment', 'body task_log'),
     "INSERT INTO af_crawl_task (task_type, id) VALUES ('hello', 1)",
     "INSERT INTO af_crawl_task (task_type, status) VALUES ('hello', 'running')",
     "INSERT INTO af_crawl_task (task_type, target_device_id) VALUES ('hello', 'w')",
     "INSERT INTO af_crawl_task (task_type, parent_id) VALUES ('hello', 1)",
   ],
   readonly: [
-    'SELECT sealed FROM af_secret',
-    ...OF_AUDITED,
-    ...NOBODYS,
-    ...OF_OPERATORS,
-    ...OF_LEADERS,
-    ...OF_SETTINGS,
-    ...OF_NODES,
-    ...OF_PRODUCERS,
+    ...[...OF_THE_FLEET, ...OF_PRODUCERS],
     "INSERT INTO af_crawl_task (task_type) VALUES ('hello')",
-    'SELECT ring_token FROM af_device',
-    'SELECT holder_token FROM af_leader',
-    'SELECT claim_instance FROM af_crawl_task',
+    ...reads('ring_token device', 'holder_token leader', 'claim_instance crawl_task'),
   ],
 };

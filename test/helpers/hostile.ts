@@ -11,30 +11,15 @@ const INIT_CONNECT = [
 ];
 
 const MODES = [
-  'NO_BACKSLASH_ESCAPES',
-  'ANSI_QUOTES',
-  'PIPES_AS_CONCAT',
-  'PAD_CHAR_TO_FULL_LENGTH',
-  'HIGH_NOT_PRECEDENCE',
-  'IGNORE_SPACE',
-  'NO_UNSIGNED_SUBTRACTION',
-  'NO_AUTO_VALUE_ON_ZERO',
+  ...['NO_BACKSLASH_ESCAPES', 'ANSI_QUOTES', 'PIPES_AS_CONCAT', 'PAD_CHAR_TO_FULL_LENGTH'],
+  ...['HIGH_NOT_PRECEDENCE', 'IGNORE_SPACE', 'NO_UNSIGNED_SUBTRACTION', 'NO_AUTO_VALUE_ON_ZERO'],
 ];
 
 /** Globals that are set when the server has started; a string is quoted. */
 const GLOBALS: Record<string, string | number> = {
-  autocommit: 0,
-  completion_type: 'CHAIN',
-  sql_select_limit: 2,
-  sql_safe_updates: 1,
-  max_join_size: 1,
-  wait_timeout: 2,
-  interactive_timeout: 31_536_000,
-  innodb_lock_wait_timeout: 1,
-  lock_wait_timeout: 2,
-  max_allowed_packet: 1_048_576,
-  group_concat_max_len: 4,
-  default_storage_engine: 'MyISAM',
+  ...{ autocommit: 0, completion_type: 'CHAIN', sql_select_limit: 2, sql_safe_updates: 1, max_join_size: 1 },
+  ...{ wait_timeout: 2, interactive_timeout: 31_536_000, innodb_lock_wait_timeout: 1, lock_wait_timeout: 2 },
+  ...{ max_allowed_packet: 1_048_576, group_concat_max_len: 4, default_storage_engine: 'MyISAM' },
   init_connect: INIT_CONNECT.join('; '),
 };
 
@@ -55,10 +40,8 @@ const OF: Record<ServerKind, { argv: string[]; globals: Record<string, string | 
   mysql: {
     argv: [`--sql-mode=${MODES.filter((mode) => mode !== 'HIGH_NOT_PRECEDENCE').join(',')}`],
     globals: {
-      transaction_isolation: 'SERIALIZABLE',
-      max_execution_time: 500,
-      innodb_strict_mode: 0,
-      transaction_read_only: 1,
+      ...{ transaction_isolation: 'SERIALIZABLE', max_execution_time: 500 },
+      ...{ innodb_strict_mode: 0, transaction_read_only: 1 },
     },
   },
 };

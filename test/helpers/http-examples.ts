@@ -1,5 +1,6 @@
 // The examples of docs/reference/http.md as requests: what a reader would paste into a shell.
 import { FREE } from './json-shape.ts';
+
 export interface HttpExample {
   id: string;
   method: string;
@@ -55,23 +56,9 @@ function requestOf(command: string): Pick<HttpExample, 'method' | 'path' | 'head
 
 /** As a POSIX shell splits them, as far as the page needs it. */
 function wordsOf(command: string): string[] {
-  const words: string[] = [];
-  let word: string | undefined;
-  for (let at = 0; at < command.length; at += 1) {
-    const one = command[at]!;
-    if (one === "'" || one === '"') {
-      const end = command.indexOf(one, at + 1);
-      word = (word ?? '') + command.slice(at + 1, end);
-      at = end;
-    } else if (one === '\\') {
-      at += 1;
-      if (command[at] !== '\n') word = (word ?? '') + command[at];
-    } else if (/\s/.test(one)) {
-      if (word !== undefined) words.push(word);
-      word = undefined;
-    } else word = (word ?? '') + one;
-  }
-  return word === undefined ? words : [...words, word];
+  const words = command.replaceAll('\\\n', '').match(/(?:'[^']*'|"[^"]*"|\\.|[^\s'"\\])+/g) ?? [];
+  const plain = /'([^']*)'|"([^"]*)"|\\(.)/g;
+  return words.map((word) => word.replace(plain, (_, single, double, escaped) => single ?? double ?? escaped));
 }
 
 /** Members of these are the user's own, or depend on the fleet. */

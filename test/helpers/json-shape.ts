@@ -7,14 +7,8 @@ const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 
 /** Keys whose value is the user's own: any JSON. */
 export const FREE = new Set([
-  'task_data',
-  'payload',
-  'required_capabilities',
-  'result',
-  'capabilities',
-  'labels',
-  'system_info',
-  'value',
+  ...['task_data', 'payload', 'required_capabilities', 'result'],
+  ...['capabilities', 'labels', 'system_info', 'value'],
 ]);
 
 export function shapeOf(value: unknown): Shape {
@@ -34,35 +28,24 @@ export function either(a: Shape, b: Shape): Shape {
     return [either(a[0]!, b[0]!)];
   }
   if (isObject(a) && isObject(b)) {
-    const plain = (shape: { [key: string]: Shape }) =>
-      new Map(
-        Object.entries(shape).map(([key, one]) => [key.replace(/\?$/, ''), { one, optional: key.endsWith('?') }]),
-      );
-    const [left, right] = [plain(a), plain(b)];
-    const keys = [...new Set([...left.keys(), ...right.keys()])].sort();
-    return Object.fromEntries(
-      keys.map((key) => {
-        const [l, r] = [left.get(key), right.get(key)];
-        const optional = l === undefined || r === undefined || l.optional || r.optional;
-        const shape = l === undefined ? r!.one : r === undefined ? l.one : either(l.one, r.one);
-        return [optional ? `${key}?` : key, shape];
-      }),
-    );
+    const keys = [...new Set(Object.keys({ ...a, ...b }).map((key) => key.replace(/\?$/, '')))].sort();
+    const entries = keys.map((key) => {
+      const [l, r] = [a[key] ?? a[`${key}?`], b[key] ?? b[`${key}?`]];
+      const shape = l === undefined ? r! : r === undefined ? l : either(l, r);
+      return [key in a && key in b ? key : `${key}?`, shape];
+    });
+    return Object.fromEntries(entries);
   }
   if (a === 'null' && !isWord(b)) return nullable(b);
   if (b === 'null' && !isWord(a)) return nullable(a);
   if (!isWord(a) || !isWord(b)) return JSON.stringify(a) === JSON.stringify(b) ? a : 'mixed';
-  return [...new Set([...a.split(' | '), ...b.split(' | ')])]
-    .sort((x, y) => rank(x) - rank(y) || (x < y ? -1 : 1))
-    .join(' | ');
+  const words = new Set([...a.split(' | '), ...b.split(' | ')]);
+  const last = words.delete('null') ? ['null'] : [];
+  return [...[...words].sort(), ...last].join(' | ');
 }
 
 function nullable(shape: Shape): Shape {
   return isObject(shape) ? { ...shape, '(nullable)': 'null' } : shape;
-}
-
-function rank(word: string): number {
-  return word === 'null' ? 1 : 0;
 }
 
 function isWord(shape: Shape): shape is string {

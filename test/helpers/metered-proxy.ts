@@ -1,9 +1,10 @@
 // A TCP proxy in front of the test server that reads what is sent to it: commands, statements, claims, and bytes back. It can
 // be a slow link. Other tests use the server at the same time, so that its own counters say nothing.
-import { createServer, connect as dial, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { DatabaseAddress } from '../../src/core/db/session.ts';
+import { Packets } from '../chaos/packets.ts';
 import type { TestDatabase } from './database.ts';
+import { byPort, placeOf, relay } from './sockets.ts';
 
 export interface Metered {
   roundTrips: number;
@@ -22,46 +23,20 @@ export interface Metered {
   bytes: number;
 }
 
-export interface MeteredProxy {
-  /** The same schema, by way of the proxy. */
-  db: TestDatabase;
-  now(): Metered;
-  /** How often each kind of command came, for a message. */
-  kinds(): string;
-  /** Bytes per second from the server; 0 = as fast as it goes. */
-  limit(bytesPerSecond: number): void;
-  /** Cuts what is open, and lets nobody in. */
-  cut(): void;
-  /** Lets clients in again. */
-  restore(): void;
-  /** Milliseconds that each answer is late. */
-  delay(milliseconds: number): void;
-  close(): void;
-}
+export type MeteredProxy = Awaited<ReturnType<typeof meteredProxy>>;
 
 const COM_QUERY = 3;
 
 /** afd's own sessions put this between the statements of one batch (Session.batch). */
 const SEPARATOR = ';\n';
 
-export async function meteredProxy(db: TestDatabase): Promise<MeteredProxy> {
-  const { address } = db;
+export async function meteredProxy(db: TestDatabase) {
   const count: Metered = {
-    ...{
-      roundTrips: 0,
-      statements: 0,
-      connections: 0,
-      claims: 0,
-      seeks: 0,
-      laneReads: 0,
-      ticks: 0,
-      heartbeats: 0,
-      bytes: 0,
-    },
+    ...{ roundTrips: 0, statements: 0, connections: 0, bytes: 0 },
+    ...{ claims: 0, seeks: 0, laneReads: 0, ticks: 0, heartbeats: 0 },
   };
   const kinds = new Map<string, number>();
   const link = { bytesPerSecond: 0, delayMs: 0, away: false };
-  const sockets = new Set<Socket>();
   const command = (body: Buffer) => {
     count.roundTrips += 1;
     if (body[0] !== COM_QUERY) return;
@@ -76,62 +51,43 @@ export async function meteredProxy(db: TestDatabase): Promise<MeteredProxy> {
     const kind = `${claims ? 'claim ' : ''}${text.replace(/\s+/g, ' ').slice(0, 50)}`;
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   };
-  const server = createServer((client) => {
+  const target = () => {
     count.connections += 1;
-    if (link.away) {
-      client.destroy();
-      return;
-    }
-    const upstream = dial(target(address));
-    client.setNoDelay(true);
-    upstream.setNoDelay(true);
-    client.on('data', commands(command)).pipe(upstream);
+    return link.away ? undefined : placeOf(db.address);
+  };
+  const { port, drop, close } = await relay(target, (client, upstream) => {
+    const packets = new Packets();
+    // Sequence number 0 begins a command; the answers of the handshake have others.
+    client.on('data', (chunk) => {
+      for (const one of packets.push(chunk)) if (one[3] === 0) command(one.subarray(4));
+    });
+    client.pipe(upstream);
     void carry(upstream, client, count, link).catch(() => client.destroy());
-    for (const [one, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(one);
-      one.on('error', () => other.destroy());
-      one.on('close', () => {
-        sockets.delete(one);
-        other.destroy();
-      });
-    }
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as { port: number };
-  const password = address.password === undefined ? '' : `:${encodeURIComponent(address.password)}`;
-  const { user, database } = address;
-  const login = { user, database, ...(address.password === undefined ? {} : { password: address.password }) };
   return {
-    db: {
-      ...db,
-      address: { host: '127.0.0.1', port, ...login },
-      url: `mysql://${encodeURIComponent(user)}${password}@127.0.0.1:${port}/${database}`,
-    },
-    now: () => ({ ...count }),
+    /** The same schema, by way of the proxy. */
+    db: { ...db, ...byPort(db.address, port) } as TestDatabase,
+    now: (): Metered => ({ ...count }),
+    /** How often each kind of command came, for a message. */
     kinds: () => [...kinds].map(([kind, n]) => `${n} × ${kind}`).join('\n'),
-    limit: (bytesPerSecond) => {
+    /** 0 = as fast as it goes. */
+    limit(bytesPerSecond: number) {
       link.bytesPerSecond = bytesPerSecond;
     },
-    delay: (milliseconds) => {
+    /** Of each answer. */
+    delay(milliseconds: number) {
       link.delayMs = milliseconds;
     },
-    cut: () => {
+    /** Cuts what is open, and lets nobody in. */
+    cut() {
       link.away = true;
-      for (const one of sockets) one.destroy();
+      drop();
     },
-    restore: () => {
+    /** Lets clients in again. */
+    restore() {
       link.away = false;
     },
-    close: () => {
-      for (const one of sockets) one.destroy();
-      server.close();
-    },
+    close,
   };
 }
 
@@ -145,25 +101,5 @@ async function carry(from: Socket, to: Socket, count: Metered, link: { bytesPerS
   }
 }
 
-/** Calls `seen` with each command; sequence number 0 begins one, the answers of the handshake have others. */
-function commands(seen: (body: Buffer) => void): (chunk: Buffer) => void {
-  let rest: Buffer = Buffer.alloc(0);
-  return (chunk) => {
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    while (rest.length >= 4) {
-      const end = 4 + rest.readUIntLE(0, 3);
-      if (rest.length < end) return;
-      if (rest[3] === 0) seen(rest.subarray(4, end));
-      rest = rest.subarray(end);
-    }
-  };
-}
-
 /** Where the statement begins: a client that has query attributes agreed with MySQL 8 sends two counts before it, 0 and 1. */
 const startOfText = (query: Buffer) => (query[1] === 0 && query[2] === 1 ? 3 : 1);
-
-function target(address: DatabaseAddress) {
-  return address.socketPath === undefined
-    ? { host: address.host ?? '127.0.0.1', port: address.port ?? 3306 }
-    : { path: address.socketPath };
-}

@@ -50,21 +50,11 @@ export function testContext(
     log: { level: 'debug', format: 'json' },
   });
   const lines: string[] = [];
-  const context = openContext(
-    {
-      config,
-      file: undefined,
-      baseDir: '.',
-      origins: {},
-      warnings: [],
-      remarks: [],
-      passedOver: [],
-      database:
-        overrides.remote === true ? undefined : withMembers(addressAs(db, overrides.account), overrides.members),
-      ...(overrides.replica === undefined ? {} : { replica: overrides.replica }),
-    },
-    { purpose: 'worker', logTo: { write: (line) => lines.push(line) } },
-  );
+  const { remote, account, members, replica } = overrides;
+  const nothing = { file: undefined, baseDir: '.', origins: {}, warnings: [], remarks: [], passedOver: [] };
+  const database = remote === true ? undefined : withMembers(addressAs(db, account), members);
+  const resolved = { config, ...nothing, database, ...(replica === undefined ? {} : { replica }) };
+  const context = openContext(resolved, { purpose: 'worker', logTo: { write: (line) => lines.push(line) } });
   return { ...context, lines };
 }
 
@@ -138,29 +128,17 @@ const LAST_LINES = 60;
  * hook: when the test fails, it shows the worker's last log lines.
  */
 export function startWorker(db: TestDatabase, options: TestWorkerOptions = {}): TestWorker {
-  const { deviceId = 'w1', handlers = {}, mode = 'forever', master, worker, configured } = options;
+  const { deviceId = 'w1', handlers = {}, mode = 'forever', worker, env = {} } = options;
+  const { master = {}, configured = {}, database = {}, secrets = {}, gateways: gateway } = options;
   const context = testContext(db, {
-    ...(master === undefined ? {} : { master }),
-    ...(configured === undefined ? {} : { handlers: configured }),
-    worker: {
-      leader: false,
-      device_id: deviceId,
-      ...(options.gateways === undefined ? {} : { gateway: options.gateways, journal: folderFor() }),
-      ...worker,
-    },
-    remote: options.gateways !== undefined,
+    ...{ master, handlers: configured, database, secrets, remote: gateway !== undefined },
+    worker: { leader: false, device_id: deviceId, ...(gateway && { gateway, journal: folderFor() }), ...worker },
     account: worker?.leader === true ? 'node' : 'worker',
-    ...(options.database === undefined ? {} : { database: options.database }),
-    ...(options.secrets === undefined ? {} : { secrets: options.secrets }),
   });
-  const { onSession } = options;
-  const tampered: Context = {
-    ...context,
-    async session(wanted) {
-      const session = await context.session(wanted);
-      onSession?.(session);
-      return session;
-    },
+  const session: Context['session'] = async (wanted) => {
+    const one = await context.session(wanted);
+    options.onSession?.(one);
+    return one;
   };
   const seen: TestWorker['seen'] = [];
   context.events.onAny((name, data) => seen.push({ name, data }));
@@ -169,23 +147,12 @@ export function startWorker(db: TestDatabase, options: TestWorkerOptions = {}): 
     if (typeof one === 'function') return [type, functionHandler(one)] as const;
     return [type, 'execute' in one ? one : functionHandler(one.call, one.timeout)] as const;
   });
-  const ended = new Worker(tampered, {
-    mode,
-    handlers: new Map(table),
-    env: options.env ?? {},
-    drain: drain.signal,
-    force: force.signal,
-    hostname: 'test-host',
-    version: '0.0.0-test',
-  })
-    .run()
-    .finally(() => context.close());
+  const runs = { mode, handlers: new Map(table), env, drain: drain.signal, force: force.signal };
+  const itself = new Worker({ ...context, session }, { ...runs, hostname: 'test-host', version: '0.0.0-test' });
+  const ended = itself.run().finally(() => context.close());
   ended.catch(() => {});
   const one: TestWorker = {
-    events: context.events,
-    context,
-    seen,
-    ended,
+    ...{ events: context.events, context, seen, ended },
     stop() {
       drain.abort();
       return ended;

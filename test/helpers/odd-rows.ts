@@ -7,51 +7,37 @@ import type { Random } from '../chaos/random.ts';
 const INTS = ['NULL', '0', '-1', '2147483647', '-2147483648'];
 const BIGS = ['NULL', '-9223372036854775808', '9223372036854775807', '9007199254740993'];
 const DATES = ["'0000-00-00'", "'2026-00-00'", "'1000-01-01'", "'9999-12-31'", 'NULL'];
-const TIMES = [
-  "'0000-00-00 00:00:00'",
-  "'2026-00-00 10:00:00'",
-  "'1000-01-01 00:00:00'",
-  "'9999-12-31 23:59:59.999'",
-  'NULL',
-];
+const ZERO = "'0000-00-00 00:00:00'";
+const LAST = "'9999-12-31 23:59:59.999'";
+const TIMES = [ZERO, "'2026-00-00 10:00:00'", "'1000-01-01 00:00:00'", LAST, 'NULL'];
 const wide = (letters: number) => ["''", `REPEAT('😀', ${letters})`];
+const all = (literals: string[], ...columns: string[]) =>
+  Object.fromEntries(columns.map((column) => [column, literals]));
 const TOKENS = ["REPEAT('x', 16)", "''", 'NULL', "UNHEX(REPEAT('ff', 16))"];
 
 const ODD: Record<string, string[]> = {
+  ...all(DATES, 'start_date', 'end_date'),
+  ...all(INTS, 'retry', 'max_retry_count', 'estimated_duration', 'execution_timeout'),
+  ...all(TIMES, 'next_run_at', 'created_at', 'updated_at', 'finished_at', 'not_after', 'target_until'),
+  ...all(TIMES, 'claimed_at', 'claim_deadline'),
+  ...all(TOKENS, 'claim_token', 'claim_instance'),
+  ...all(BIGS, 'batch_id', 'parent_id'),
   task_type: [...wide(32), "'nobody runs this'", "'WORK'"],
-  username: ["''", "REPEAT('😀', 255)"],
+  username: wide(255),
   app_id: wide(128),
-  start_date: DATES,
-  end_date: DATES,
   priority: [...INTS, '11'],
-  retry: INTS,
-  max_retry_count: INTS,
-  estimated_duration: INTS,
-  execution_timeout: INTS,
-  next_run_at: TIMES,
-  created_at: TIMES,
-  updated_at: TIMES,
-  not_after: TIMES,
-  target_until: TIMES,
   target_device_id: [...wide(64), "'nobody'"],
   concurrency_key: wide(191),
   attempt: ['-2147483648', '-1', '2147483646', '2147483647'],
   lost_count: ['-2147483648', '2', '2147483647'],
-  claim_token: TOKENS,
   claimed_by: [...wide(64), "'ghost'"],
-  claim_instance: TOKENS,
-  claimed_at: TIMES,
-  claim_deadline: TIMES,
-  batch_id: BIGS,
-  parent_id: BIGS,
-  last_error: ["''", "REPEAT('😀', 16000)"],
-  finished_at: TIMES,
+  last_error: wide(16_000),
   status: ["''", 'NULL', "'running'", "'assigned'", "'waiting'", "'cancelled'", "'done'", "'failed'", "'zero'"],
   required_capabilities: [
-    "'{}'",
-    "'[]'",
-    "'5'",
-    "'null'",
+    `'{}'`,
+    `'[]'`,
+    `'5'`,
+    `'null'`,
     `'"chrome"'`,
     `'{"browser": null}'`,
     `'{"lane": {"a": []}}'`,
@@ -63,13 +49,9 @@ const NO_JSON = ["''", "'chrome'", "'{'", '\'{"a": 1\'', "'\\0'"];
 
 /** What is odd only together: a claim that nobody made (finding S2), budgets at their ends. */
 const TOGETHER: Array<Record<string, string>> = ['pending', 'running', 'assigned'].flatMap((status) =>
-  ["'0000-00-00 00:00:00'", "'9999-12-31 23:59:59.999'", 'NULL'].map((moment) => ({
-    status: `'${status}'`,
-    claimed_by: "'ghost'",
-    claimed_at: moment,
-    claim_deadline: moment,
-    claim_token: "REPEAT('x', 16)",
-    claim_instance: "REPEAT('y', 16)",
+  [ZERO, LAST, 'NULL'].map((moment) => ({
+    ...{ status: `'${status}'`, claimed_by: "'ghost'", claimed_at: moment, claim_deadline: moment },
+    ...{ claim_token: "REPEAT('x', 16)", claim_instance: "REPEAT('y', 16)" },
   })),
 );
 TOGETHER.push(
@@ -78,16 +60,11 @@ TOGETHER.push(
   { status: "'assigned'", target_device_id: "'nobody'", target_until: "'9999-12-31'" },
 );
 
-export interface OddRow {
-  id: number;
-  /** Column and literal, as it was written. */
-  odd: Array<[string, string]>;
-}
-
 export interface OddRows {
   /** Tasks that must all be done. */
   good: number[];
-  odd: OddRow[];
+  /** Column and literal, as it was written. */
+  odd: Array<{ id: number; odd: Array<[string, string]> }>;
 }
 
 export interface OddOptions {
@@ -173,16 +150,12 @@ export async function insertOddRows(session: Session, table: string, options: Od
 
 /** Assignments as the document's table takes them, and worse: none of them is an attempt of afd's. */
 export async function insertOddAssignments(session: Session, table: string, taskIds: number[], deviceId: string) {
+  const worse = 'task_id, device_id, status, started_at, retry_count, error_message';
+  const values = "?, ?, 'running', '0000-00-00', -2147483648, REPEAT('😀', 16000)";
   for (const id of taskIds) {
-    await session.write(`INSERT INTO \`${table}\` (task_id, device_id) VALUES (?, ?), (?, 'nobody')`, [
-      id,
-      deviceId,
-      id,
-    ]);
-    await session.write(
-      `INSERT INTO \`${table}\` (task_id, device_id, status, started_at, retry_count, error_message) VALUES (?, ?, 'running', '0000-00-00', -2147483648, REPEAT('😀', 16000))`,
-      [id, deviceId],
-    );
+    const plain = `INSERT INTO \`${table}\` (task_id, device_id) VALUES (?, ?), (?, 'nobody')`;
+    await session.write(plain, [id, deviceId, id]);
+    await session.write(`INSERT INTO \`${table}\` (${worse}) VALUES (${values})`, [id, deviceId]);
   }
 }
 

@@ -1,10 +1,9 @@
 // An OpenID provider on this machine: authorization code with PKCE, as the standards say it, and lies where a test wants them. Everybody
 // who comes is signed in at once.
 import { createHash, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { listen } from './sockets.ts';
 
 type Claims = Record<string, unknown>;
 
@@ -36,9 +35,7 @@ export async function startProvider({ port = 0 } = {}): Promise<TestProvider> {
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy());
   });
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const issuer = `http://127.0.0.1:${await listen(server, port)}`;
   const one: TestProvider = {
     ...{ issuer, clientId: 'afd-test', clientSecret: 'canary of the client' },
     person: { sub: 'subject-1', preferred_username: 'alice', email: 'alice@example.test', email_verified: true },
@@ -54,7 +51,9 @@ export async function startProvider({ port = 0 } = {}): Promise<TestProvider> {
     const now = Math.floor(Date.now() / 1000);
     const claims = { iss: issuer, sub, aud: one.clientId, iat: now, exp: now + 300, nonce };
     const all = one.forge({ ...claims, ...(one.claimsIn === 'id_token' ? rest : {}) });
-    const body = [{ alg: 'RS256', kid: 'one' }, all].map((part) => encoded(JSON.stringify(part))).join('.');
+    const body = [{ alg: 'RS256', kid: 'one' }, all]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .join('.');
     return `${body}.${sign('sha256', Buffer.from(body), one.key).toString('base64url')}`;
   };
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -112,22 +111,14 @@ function metadata(issuer: string): object {
 
 /** PKCE, and the address that was asked for. */
 function fits(asked: URLSearchParams, form: URLSearchParams): boolean {
-  const challenge = createHash('sha256')
-    .update(form.get('code_verifier') ?? '')
-    .digest('base64url');
-  return (
-    asked.get('code_challenge_method') === 'S256' &&
-    asked.get('code_challenge') === challenge &&
-    asked.get('redirect_uri') === form.get('redirect_uri')
-  );
+  const verifier = form.get('code_verifier') ?? '';
+  const challenge = createHash('sha256').update(verifier).digest('base64url');
+  const wanted = { code_challenge_method: 'S256', code_challenge: challenge, redirect_uri: form.get('redirect_uri') };
+  return Object.entries(wanted).every(([name, value]) => asked.get(name) === value);
 }
 
 function isClient({ headers }: IncomingMessage, { clientId, clientSecret }: TestProvider): boolean {
   const pair = Buffer.from((headers.authorization ?? '').replace('Basic ', ''), 'base64').toString();
   const [id, secret] = pair.split(':').map((one) => decodeURIComponent(one.replaceAll('+', ' ')));
   return id === clientId && secret === clientSecret;
-}
-
-function encoded(one: string): string {
-  return Buffer.from(one).toString('base64url');
 }

@@ -1,10 +1,12 @@
 // nginx and HAProxy of Debian before a gateway, each with the configuration of docs/guide/gateway.md, as this user, on a free port.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { listen } from './sockets.ts';
 import { until } from './wait.ts';
 
 export const PROXIES = ['nginx', 'haproxy'] as const;
@@ -49,27 +51,25 @@ export async function startProxyWith(name: ProxyName, configuration: (port: numb
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said += text;
   });
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const ended = once(child, 'close');
   process.once('exit', () => child.kill('SIGKILL'));
   await until(async () => {
     if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}: ${said}`);
     return accepts(port);
   });
-  return { url: `http://127.0.0.1:${port}`, stop: () => end(child, ended, dir) };
-}
-
-async function end(child: ChildProcess, ended: Promise<void>, dir: string): Promise<void> {
-  child.kill('SIGTERM');
-  await ended;
-  await rm(dir, { recursive: true, force: true });
+  const stop = async () => {
+    child.kill('SIGTERM');
+    await ended;
+    await rm(dir, { recursive: true, force: true });
+  };
+  return { url: `http://127.0.0.1:${port}`, stop };
 }
 
 /** What a package sets up around a site, for one process in the foreground that writes into its own folder. */
 function nginxAround(dir: string, site: string): string {
   const root = process.getuid?.() === 0 ? 'user root;\n' : '';
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-    (one) => `${one}_temp_path ${dir}/${one};`,
-  );
+  const names = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  const temporary = names.map((one) => `${one}_temp_path ${dir}/${one};`);
   return `${root}daemon off;
 master_process on;
 worker_processes 1;
@@ -84,20 +84,20 @@ ${site}
 `;
 }
 
+/** A port of the loopback interface that nobody uses now, for a process that must have the same one after a restart. */
 export async function freePort(): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise<void>((resolve) => server.close(() => resolve()));
+  const port = await listen(server);
+  await once(server.close(), 'close');
   return port;
 }
 
-const accepts = (port: number) =>
-  new Promise<boolean>((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
+const accepts = async (port: number) => {
+  const socket = connect(port, '127.0.0.1');
+  const connected = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
+  socket.destroy();
+  return connected;
+};

@@ -1,16 +1,11 @@
 // Sockets that speak HTTP badly, for tests of what a gateway does with them.
-import { connect, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 
-export interface RawSocket {
-  socket: Socket;
-  /** Everything that has come. */
-  readonly text: string;
-  /** Settles when the other end has closed the connection, or it broke. */
-  closed: Promise<void>;
-}
+export type RawSocket = Awaited<ReturnType<typeof rawSocket>>;
 
 /** Resolves when it is connected. */
-export async function rawSocket(url: string): Promise<RawSocket> {
+export async function rawSocket(url: string) {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   let text = '';
@@ -20,15 +15,14 @@ export async function rawSocket(url: string): Promise<RawSocket> {
   // A connection that is cut is what such a test is about.
   socket.on('error', () => {});
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-  await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve);
-    socket.once('error', reject);
-  });
+  await once(socket, 'connect');
   return {
     socket,
+    /** Everything that has come. */
     get text() {
       return text;
     },
+    /** Settles when the other end has closed the connection, or it broke. */
     closed,
   };
 }

@@ -1,8 +1,8 @@
 // A server that receives webhooks.
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
 import https from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { Certificate } from './certificate.ts';
+import { listen } from './sockets.ts';
 
 export interface Received {
   path: string;
@@ -10,24 +10,17 @@ export interface Received {
   body: string;
 }
 
-export interface Receiver {
-  url: string;
-  /** What has arrived whole, in order. */
-  received: Received[];
-  /** TCP connections so far. */
-  connections(): number;
-  close(): Promise<void>;
-}
+export type Receiver = Awaited<ReturnType<typeof receiver>>;
 
 type Answer = (received: Received, response: Parameters<RequestListener>[1]) => void;
 
-const receivers: Receiver[] = [];
+const receivers: Array<{ close(): Promise<void> }> = [];
 
 /** Answers 204, unless `answer` does. With a certificate it speaks TLS, and is called localhost. */
 export async function receiver(
   answer: Answer = (_, response) => response.writeHead(204).end(),
   { host = '127.0.0.1', port = 0, certificate }: { host?: string; port?: number; certificate?: Certificate } = {},
-): Promise<Receiver> {
+) {
   const received: Received[] = [];
   let connections = 0;
   const listener: RequestListener = (request, response) => {
@@ -44,15 +37,16 @@ export async function receiver(
   server.on('connection', () => {
     connections += 1;
   });
-  await new Promise<void>((resolve) => server.listen(port, host, resolve));
-  const at = (server.address() as AddressInfo).port;
+  const at = await listen(server, port, host);
   const name = certificate === undefined ? (host.includes(':') ? `[${host}]` : host) : 'localhost';
-  const one: Receiver = {
+  const one = {
     url: `${certificate === undefined ? 'http' : 'https'}://${name}:${at}`,
+    /** What has arrived whole, in order. */
     received,
+    /** Of TCP, so far. */
     connections: () => connections,
     close: () =>
-      new Promise((resolve) => {
+      new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),

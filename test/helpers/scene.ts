@@ -1,9 +1,8 @@
 // A fleet with a schema of its own, and what tests ask about it.
 import type { TestContext } from 'vitest';
-import type { Session } from '../../src/core/db/session.ts';
 import { type TestDatabase, testDatabase } from './database.ts';
 import { insertTask } from './factories.ts';
-import { type Fleet, type FleetOptions, fleet } from './fleet.ts';
+import { type FleetOptions, fleet } from './fleet.ts';
 import { PATIENCE_MS } from './fleet-process.ts';
 import type { LedgerLine } from './ledger.ts';
 import { until } from './wait.ts';
@@ -16,30 +15,14 @@ export interface Attempt {
   cause: string | null;
 }
 
-/** A fleet with its own schema, and what its tests ask about it. */
-export interface Scene extends Fleet {
-  db: TestDatabase;
-  session: Session;
-  /** Adds a `work` task with this payload. Returns its id. */
-  add(task_data?: Record<string, unknown>, columns?: Record<string, unknown>): Promise<number>;
-  attempts(taskId: number): Promise<Attempt[]>;
-  /** Returns when all of these tasks have that status. */
-  ended(taskIds: number[], status?: string): Promise<void>;
-  /** Returns when the ledger has that line. */
-  noted(line: Partial<LedgerLine>): Promise<LedgerLine>;
-  /**
-   * What is wrong with these tasks, empty when each is done by exactly one completed attempt, the last of 1, 2, 3 …, and
-   * none is open.
-   */
-  wrongs(taskIds: number[]): Promise<string[]>;
-}
+export type Scene = Awaited<ReturnType<typeof scene>>;
 
 /** `purpose` names the schema: tests that run at the same time need different ones. */
 export async function scene(
   test: Pick<TestContext, 'onTestFinished' | 'onTestFailed'>,
   purpose: string | TestDatabase,
   options: FleetOptions = {},
-): Promise<Scene> {
+) {
   const db = typeof purpose === 'string' ? await testDatabase(purpose) : purpose;
   test.onTestFinished(() => db.close());
   const session = await db.session();
@@ -54,33 +37,29 @@ export async function scene(
     ...found,
     db,
     session,
-    add: (task_data = {}, columns = {}) =>
+    /** Adds a `work` task with this payload. Returns its id. */
+    add: (task_data: Record<string, unknown> = {}, columns: Record<string, unknown> = {}) =>
       insertTask(session, db.names, { task_type: 'work', task_data: JSON.stringify(task_data), ...columns }),
     attempts,
-    async ended(ids, status = 'done') {
-      await until(
-        async () => {
-          // Counted, so that a row that is gone has not ended.
-          const [row] = await session.rows(`SELECT COUNT(*) AS n FROM ${task} WHERE id IN (?) AND status = ?`, [
-            ids,
-            status,
-          ]);
-          return Number(row?.n) === new Set(ids).size;
-        },
-        PATIENCE_MS,
-        `${status} of the tasks`,
-      );
+    /** Returns when all of these tasks have that status. */
+    async ended(ids: number[], status = 'done') {
+      // Counted, so that a row that is gone has not ended.
+      const sql = `SELECT COUNT(*) AS n FROM ${task} WHERE id IN (?) AND status = ?`;
+      const all = async () => Number((await session.rows(sql, [ids, status]))[0]?.n) === new Set(ids).size;
+      await until(all, PATIENCE_MS, `${status} of the tasks`);
     },
-    noted: (line) =>
-      until(
-        async () =>
-          (await found.ledger()).find((one) =>
-            Object.entries(line).every(([key, value]) => one[key as keyof LedgerLine] === value),
-          ),
-        PATIENCE_MS,
-        `${JSON.stringify(line)} in the ledger`,
-      ),
-    async wrongs(ids) {
+    /** Returns when the ledger has that line. */
+    async noted(line: Partial<LedgerLine>) {
+      const is = (one: LedgerLine) =>
+        Object.entries(line).every(([key, value]) => one[key as keyof LedgerLine] === value);
+      const noted = async () => (await found.ledger()).find(is);
+      return until(noted, PATIENCE_MS, `${JSON.stringify(line)} in the ledger`);
+    },
+    /**
+     * What is wrong with these tasks, empty when each is done by exactly one completed attempt, the last of 1, 2, 3 …, and
+     * none is open.
+     */
+    async wrongs(ids: number[]) {
       const wrong: string[] = [];
       const rows = await session.rows(`SELECT id, status, attempt FROM ${task} WHERE id IN (?)`, [ids]);
       if (rows.length !== ids.length) wrong.push(`${ids.length - rows.length} tasks are missing`);

@@ -7,24 +7,23 @@ import { addressOf, type TestDatabase } from './database.ts';
 import type { PrivateServer } from './server.ts';
 
 export function sessionOf(address: DatabaseAddress, options: Partial<SessionOptions>): Session {
-  return new Session({
-    address,
-    writer: writerOf(address),
-    timeZone: '+00:00',
-    idleTimeoutS: 60,
-    deadlineMs: 10_000,
-    multiStatements: true,
-    ...options,
-  });
+  const usual = { timeZone: '+00:00', idleTimeoutS: 60, deadlineMs: 10_000, multiStatements: true };
+  return new Session({ address, writer: writerOf(address), ...usual, ...options });
+}
+
+/** Makes the schema anew. */
+export async function newSchema(server: DatabaseAddress, name: string): Promise<void> {
+  const admin = sessionOf(server, { deadlineMs: 30_000 });
+  await admin.ready();
+  await admin.write(`DROP DATABASE IF EXISTS ${name}`);
+  await admin.write(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
+  await admin.close();
 }
 
 /** A migrated schema on the private server. Its sessions connect again by themselves after a fault. */
 export async function schemaOf(one: PrivateServer, name: string): Promise<TestDatabase> {
   const url = new URL(one.url);
-  const admin = sessionOf(addressOf(one.url), { deadlineMs: 30_000 });
-  await admin.ready();
-  await admin.write(`CREATE DATABASE ${name} CHARACTER SET utf8mb4`);
-  await admin.close();
+  await newSchema(addressOf(one.url), name);
   url.pathname = `/${name}`;
   const address = addressOf(url.href);
   return migratedSchema(address, url.href);

@@ -46,21 +46,15 @@ interface PrivateServerOptions {
   folders?: string | undefined;
 }
 
-export async function privateServer(more: PrivateServerOptions = {}): Promise<PrivateServer> {
+export async function privateServer(options: PrivateServerOptions = {}): Promise<PrivateServer> {
   await removeAbandoned(tmpdir());
   const dir = await ownDirectory(tmpdir());
   const files = await serverFiles(dir);
-  const { argv = [], setup = [], folders } = more;
+  const { argv = [], setup = [], folders } = options;
   const itsHost = folders === undefined ? host : { ...host, env: { ...host.env, AFD_SERVER_FOLDERS: folders } };
-  const written = ['--innodb-flush-log-at-trx-commit=2', ...argv];
-  const options = {
-    dir,
-    host: itsHost,
-    durability: 'durable' as const,
-    argv: written,
-    setup: [...EVERYTHING, ...setup],
-  };
-  const launch = () => startServer(options);
+  const more = ['--innodb-flush-log-at-trx-commit=2', ...argv];
+  const launch = () =>
+    startServer({ dir, host: itsHost, durability: 'durable', argv: more, setup: [...EVERYTHING, ...setup] });
   const pid = async () => {
     const found = await runningPid(files);
     if (found === undefined) throw new Error('the private server is not running');
@@ -144,7 +138,7 @@ async function allThreadsStopped(pid: number): Promise<boolean> {
   return states.every((state) => state === 'T');
 }
 
-function alive(pid: number): boolean {
+export function alive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -1,7 +1,6 @@
 // Every service of src/core, for test/proof/processes/services.test.ts. test/architecture/services.test.ts fails without one.
 import { randomBytes } from 'node:crypto';
 import { BenchFleet } from '../../src/core/benchmark/benchmark-fleet.ts';
-import { Session } from '../../src/core/db/session.ts';
 import { SecretMask } from '../../src/core/domain/redaction/secret-mask.ts';
 import { ChangeHub } from '../../src/core/gateway/changes/change-hub.ts';
 import { nextTasks } from '../../src/core/gateway/devices/next-tasks.ts';
@@ -45,68 +44,67 @@ import { testThreads } from '../fixtures/handlers/thread.ts';
 import type { TestDatabase } from './database.ts';
 import { testContext } from './node.ts';
 import { ear } from './ring.ts';
+import { sessionOf } from './schema-of.ts';
 import type { Made } from './stress.ts';
 
 /** Where remote workers find one: who runs the services says so. */
 export const GATEWAY = { url: '' };
 
+const FACTS = { hostname: 'test-host', version: '0.0.0-test' };
+const NO_RING = { worker: { ring: { enabled: false } } };
+const none = () => {};
+
+/** A context, and what closes it. */
+function opened(db: TestDatabase, overrides: Parameters<typeof testContext>[1] = {}) {
+  const context = testContext(db, overrides);
+  return { context, close: () => context.close() };
+}
+
 /** By the name of its class: makes one, not started. */
 export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>> = {
   BenchFleet(db) {
-    const context = testContext(db);
+    const { context, close } = opened(db);
     const { address, names } = db;
     const tables = { task: 'af_crawl_task', prefix: 'af_' };
     const scratch = { name: fresh(), kind: 'tables', address, tables, names, remove: async () => {} } as const;
-    const options = { workers: 1, slots: 1, hostname: 'test-host', version: '0.0.0-test', onBegin: () => {} };
-    return { service: new BenchFleet(context, scratch, options), close: () => context.close() };
+    return { service: new BenchFleet(context, scratch, { workers: 1, slots: 1, ...FACTS, onBegin: none }), close };
   },
 
   ChangeHub(db) {
-    const context = testContext(db);
-    const session = new Session({ ...SESSION, address: db.address });
+    const { context, close } = opened(db);
+    const session = sessionOf(db.address, {});
     const use: ConstructorParameters<typeof ChangeHub>[1] = async (work) => {
       await session.ready();
       return work({ ...context, session: async () => session });
     };
     const service = new ChangeHub(context, use, () => 'gateway', { roundMs: 1 });
-    const listener = { changes: () => {}, beat: () => {}, end: () => {} };
     return {
       service,
-      use: () => service.listen({}, undefined, listener),
-      async close() {
-        await session.close();
-        await context.close();
-      },
+      use: () => service.listen({}, undefined, { changes: none, beat: none, end: none }),
+      close: () => session.close().then(close),
     };
   },
 
   async Claimer(db) {
-    const context = testContext(db, { worker: { ring: { enabled: false } } });
+    const { context, close } = opened(db, NO_RING);
     const link = new DatabaseLink(context);
     await link.open();
     const { promise, resolve } = gate();
     const { claimer } = assembleWorker(context, {
       ...{ link, deviceId: fresh(), instanceToken: randomBytes(16), capabilities: {}, slots: 1 },
       ...{ handlers: new Map(), maxima: new Map(), env: {}, board: new PulseBoard(1), mayClaim: () => true },
-      ...{ onBusy: () => {}, onPermission: () => {}, onIdle: resolve },
+      ...{ onBusy: none, onPermission: none, onIdle: resolve },
     });
-    return {
-      service: claimer,
-      use: () => promise,
-      async close() {
-        await link.close();
-        await context.close();
-      },
-    };
+    return { service: claimer, use: () => promise, close: () => link.close().then(close) };
   },
 
   DatabaseWatch(db) {
     const { promise, resolve } = gate();
     const openSession = () => {
       resolve();
-      return new Session({ ...SESSION, address: db.address });
+      return sessionOf(db.address, {});
     };
-    const service = new DatabaseWatch({ openSession, onAway: () => {}, onBack: () => {} });
+    const service = new DatabaseWatch({ openSession, onAway: none, onBack: none });
     const use = () => {
       service.doubt();
       return promise;
@@ -122,18 +120,18 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
 
   Duties(db) {
     const { events, listeners } = countedEvents();
-    const context = testContext(db);
+    const { context, close } = opened(db);
     const { config, names } = context;
     const keyring = Keyring.of(context.resolved);
-    const session = new Session({ ...SESSION, address: db.address });
+    const session = sessionOf(db.address, {});
     const service = new Duties({ session, names, config, keyring, events, deviceId: 'leader', term: 1 });
-    return { service, listeners, close: () => context.close() };
+    return { service, listeners, close };
   },
 
   Gateway(db) {
-    const context = testContext(db, { worker: { ring: { enabled: false } } });
-    const service = new Gateway(context, { hostname: fresh(), version: '0.0.0-test' });
-    return { service, use: () => service.requests.use(async () => {}), close: () => context.close() };
+    const { context, close } = opened(db, NO_RING);
+    const service = new Gateway(context, { ...FACTS, hostname: fresh() });
+    return { service, use: () => service.requests.use(async () => {}), close };
   },
 
   HandlerProcess: () => ({ service: new HandlerProcess(processOptions('evaluated.mjs')) }),
@@ -143,37 +141,25 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
   HandlerThread() {
     const modules = [{ task_type: 'sync_data', module: 'evaluated.mjs' }];
     const times = { graceMs: 100, othersMs: 100, silentMs: 60_000 };
-    return {
-      service: new HandlerThread({
-        modules,
-        base_dir: FIXTURES,
-        onWarning: () => {},
-        logOf: () => silentLog,
-        ...times,
-      }),
-    };
+    const about = { base_dir: FIXTURES, onWarning: none, logOf: () => silentLog };
+    return { service: new HandlerThread({ modules, ...about, ...times }) };
   },
 
   HandlerThreads: () => ({ service: testThreads('evaluated.mjs') }),
 
   LeftoverReaper() {
     const processes = new CommandProcesses(ownStamp() ?? '');
-    return { service: new LeftoverReaper({ processes, hidden: [], onWarning: () => {}, intervalMs: 1 }) };
+    return { service: new LeftoverReaper({ processes, hidden: [], onWarning: none, intervalMs: 1 }) };
   },
 
   Liveness(db) {
-    const { settings, context } = nodeOf(db);
-    const { promise, resolve } = gate();
-    const board = new PulseBoard(1).memory;
-    const service = new Liveness({ ...settings, board }, ({ kind }) => kind === 'heartbeat' && resolve());
-    return { service, use: () => promise, close: () => context.close() };
+    const { settings, close, use, told } = nodeOf(db);
+    return { service: new Liveness({ ...settings, board: new PulseBoard(1).memory }, told), use, close };
   },
 
   LivenessClient(db) {
-    const { settings, context } = nodeOf(db);
-    const { promise, resolve } = gate();
-    const service = new LivenessClient(settings, ({ kind }) => kind === 'heartbeat' && resolve());
-    return { service, use: () => promise, close: () => context.close() };
+    const { settings, close, use, told } = nodeOf(db);
+    return { service: new LivenessClient(settings, told), use, close };
   },
 
   Loop() {
@@ -190,31 +176,21 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
         return 1;
       },
     };
-    return {
-      service: new MainWatch({ board, onSilent: () => {}, onStill: () => {}, onBack: () => {} }),
-      use: () => promise,
-    };
+    const service = new MainWatch({ board, onSilent: none, onStill: none, onBack: none });
+    return { service, use: () => promise };
   },
 
-  async RemoteLiveness(db) {
-    const { settings, context } = nodeOf(db);
-    const { promise, resolve } = gate();
-    const gateways = { urls: [GATEWAY.url], apiKey: undefined, offlineForMs: 0 };
+  RemoteLiveness(db) {
+    const { settings, close, use, told } = nodeOf(db);
+    const gateway = { urls: [GATEWAY.url], apiKey: undefined, offlineForMs: 0 };
     const board = new PulseBoard(1).memory;
-    const told = ({ kind }: { kind: string }) => kind === 'heartbeat' && resolve();
-    const service = new RemoteLiveness({ ...settings, board, gateway: gateways }, gateways, told);
-    return { service, use: () => promise, close: () => context.close() };
+    return { service: new RemoteLiveness({ ...settings, board, gateway }, gateway, told), use, close };
   },
 
   Reporter(db) {
-    const openSession = () => new Session({ ...SESSION, address: db.address });
-    const none = () => {};
-    const service = new Reporter({
-      port: new DatabaseReports(openSession, db.names, { deviceId: 'd1', keyring: new Keyring(async () => undefined) }),
-      deviceId: fresh(),
-      onLost: none,
-      warn: none,
-    });
+    const keyring = new Keyring(async () => undefined);
+    const port = new DatabaseReports(() => sessionOf(db.address, {}), db.names, { deviceId: 'd1', keyring });
+    const service = new Reporter({ port, deviceId: fresh(), onLost: none, warn: none });
     return { service, use: () => service.read({ task_id: 1, claim_token: randomBytes(16) }) };
   },
 
@@ -224,7 +200,7 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
     const claim = async () => ({ claimed: 1, ...figures });
     const ring = { sequence: randomBytes(8), lane: randomBytes(16) };
     return {
-      service: new RingReceiver({ socket, token, claim, note: () => {}, figures: () => figures }),
+      service: new RingReceiver({ socket, token, claim, note: none, figures: () => figures }),
       async use() {
         await mine.ring(ring, token, socket.port);
         await mine.next('answer');
@@ -237,40 +213,34 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
   },
 
   async RemoteDevices(db) {
-    const context = testContext(db, { worker: { ring: { enabled: false } } });
-    const session = new Session({ ...SESSION, address: db.address, multiStatements: true });
+    const { context, close } = opened(db, NO_RING);
+    const session = sessionOf(db.address, {});
     await session.ready();
-    const watch = new DatabaseWatch({ openSession: () => session, onAway: () => {}, onBack: () => {} });
+    const watch = new DatabaseWatch({ openSession: () => session, onAway: none, onBack: none });
     const requests = new RequestContexts(context, { most: 2, watch });
     const address = { host: undefined, port: 0, localAddress: undefined };
-    const port = await openRingPort({ ...address, enabled: true, onProblem: () => {} });
+    const port = await openRingPort({ ...address, enabled: true, onProblem: none });
     const service = new RemoteDevices({ context, requests, gatewayId: fresh(), port, session });
-    const body = {
-      device_id: 'stressed',
-      device_type: 'worker',
-      capabilities: {},
-      remote: false,
-      offline_for: 0,
-    } as const;
+    const device = { device_id: 'stressed', device_type: 'worker', capabilities: {} } as const;
     return {
       service,
       async use() {
-        await registerDevice(service, body, '127.0.0.1');
+        await registerDevice(service, { ...device, remote: false, offline_for: 0 }, '127.0.0.1');
         await nextTasks(service, 'stressed', { limit: 1, wait: 0 }, new AbortController().signal);
       },
       async close() {
         port.socket?.close();
         await requests.close();
         await session.close();
-        await context.close();
+        await close();
       },
     };
   },
 
-  async RunLogs(db) {
+  RunLogs(db) {
     const { promise, resolve } = gate();
     const openSession = async () => {
-      const session = new Session({ ...SESSION, address: db.address });
+      const session = sessionOf(db.address, {});
       await session.ready();
       resolve();
       return session;
@@ -287,49 +257,48 @@ export const SERVICES: Record<string, (db: TestDatabase) => Made | Promise<Made>
   },
 
   TaskWatch(db) {
-    const context = testContext(db);
+    const { context, close } = opened(db);
     const service = new TaskWatch({ use: (work) => work({ ...context, now: async () => '' }) });
     // Nobody adds this task: the wait ends with an error, or with the service.
-    const use = () => service.wait({ taskId: 1, forMs: 10, signal: new AbortController().signal }).catch(() => {});
-    return { service, use, close: () => context.close() };
+    const use = () => service.wait({ taskId: 1, forMs: 10, signal: new AbortController().signal }).catch(none);
+    return { service, use, close };
   },
 
   TermDuties(db) {
-    const context = testContext(db);
+    const { context, close } = opened(db);
     const { events, listeners } = countedEvents();
     const service = new TermDuties({ ...context, events }, 'leader');
+    // The duties of the first end while those of the second begin.
     const use = () => {
-      service.gained(1);
-      // The duties of the first end while those of the second begin.
-      service.gained(2);
+      for (const term of [1, 2]) service.gained(term);
     };
-    return { service, use, listeners, close: () => context.close() };
+    return { service, use, listeners, close };
   },
 
   TreeSampler() {
     const service = new TreeSampler(new CommandProcesses(ownStamp() ?? ''));
-    return { service, use: () => void service.watch('aa', () => {}) };
+    return { service, use: () => void service.watch('aa', none) };
   },
 };
-
-const SESSION = { timeZone: '+00:00', idleTimeoutS: 60, deadlineMs: 10_000, multiStatements: true };
 
 /** An id that no life before had: the server may still know the session lock of that one. */
 function fresh(): string {
   return `s${randomBytes(4).toString('hex')}`;
 }
 
+/** `use` settles with the first heartbeat that is `told`. */
 function nodeOf(db: TestDatabase) {
   // A session that is left open must not be closed by its idle timeout, which is the heartbeat timeout.
   const master = { heartbeat_timeout: 60 };
-  const context = testContext(db, { master, worker: { device_id: fresh(), heartbeat_interval: 0.02 } });
-  const facts = { hostname: 'test-host', version: '0.0.0-test' };
+  const { context, close } = opened(db, { master, worker: { device_id: fresh(), heartbeat_interval: 0.02 } });
   const role = { deviceType: 'worker', capabilities: {}, slots: 1, contend: true } as const;
-  return { context, settings: livenessSettings(context, facts, role) };
+  const { promise, resolve } = gate();
+  const told = ({ kind }: { kind: string }) => kind === 'heartbeat' && resolve();
+  return { close, use: () => promise, told, settings: livenessSettings(context, FACTS, role) };
 }
 
 function gate(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = () => {};
+  let resolve = none;
   const promise = new Promise<void>((done) => {
     resolve = done;
   });

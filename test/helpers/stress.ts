@@ -20,8 +20,8 @@ export interface Made {
 const MOMENTS = [0, 1, 2, 3, 5, 8, 20, 100];
 
 /** `patienceMs`: how long the system may take to tell the end of a timer or handle. @throws what does not hold */
-export async function stress(make: () => Made | Promise<Made>, patienceMs = 10_000): Promise<void> {
-  const life = (what: string, work: Work) => oneLife(make, { what, work, patienceMs });
+export async function stress(make: Make, patienceMs = 10_000): Promise<void> {
+  const life = (what: string, work: Work) => oneLife(make, what, work, patienceMs);
   await life('start and stop', async ({ service, use }) => {
     await service.start();
     await use?.();
@@ -51,12 +51,10 @@ export async function stress(make: () => Made | Promise<Made>, patienceMs = 10_0
 }
 
 type Work = (made: Made) => Promise<void>;
+type Make = () => Made | Promise<Made>;
 
 /** One life, ended by `work`. Afterwards it is over for good, and nothing of it is left. */
-async function oneLife(
-  make: () => Made | Promise<Made>,
-  { what, work, patienceMs }: { what: string; work: Work; patienceMs: number },
-): Promise<void> {
+async function oneLife(make: Make, what: string, work: Work, patienceMs: number): Promise<void> {
   const left = resources();
   const warnings: string[] = [];
   const warn = (warning: Error) => warnings.push(String(warning));

@@ -1,41 +1,26 @@
 // A TCP proxy in front of a gateway: an address that stays the same while what is behind it goes, comes and hangs.
-import { createServer, connect as dial, type Socket } from 'node:net';
+import { relay } from './sockets.ts';
 
-export interface TcpProxy {
-  url: string;
-  /** Ends all connections; further ones are refused. */
-  cut(): void;
-  /** Connections are accepted again, and go to this URL. */
-  restore(url?: string): void;
-  /** Bytes go no further, in both directions; connections stay open, and more are accepted. */
-  freeze(): void;
-  /** The next request that has all of these words is held back; resolves with what sends it on, whoever has gone meanwhile. */
-  holdRequest(...words: string[]): Promise<() => void>;
-  /** Cuts the connection on which the next answer comes to a request that has all of these words. Resolves when it has. */
-  loseAnswer(...words: string[]): Promise<void>;
-  close(): void;
-}
+export type TcpProxy = Awaited<ReturnType<typeof tcpProxy>>;
 
-const proxies: TcpProxy[] = [];
+const proxies: Array<{ close(): void }> = [];
 
-export async function tcpProxy(target: string): Promise<TcpProxy> {
+export async function tcpProxy(target: string) {
   let to = new URL(target);
   let state: 'open' | 'cut' | 'frozen' = 'open';
   let losing: { words: string[]; done: () => void } | undefined;
   let holding: { words: string[]; done: (release: () => void) => void } | undefined;
-  const sockets = new Set<Socket>();
-  const server = createServer((client) => {
-    if (state === 'cut') return client.destroy();
-    const upstream = dial({ host: to.hostname, port: Number(to.port) });
+  const place = () => (state === 'cut' ? undefined : { host: to.hostname, port: Number(to.port) });
+  const { port, drop, close } = await relay(place, (client, upstream) => {
     let asked = '';
     let marked = false;
     let held: Buffer[] | undefined;
-    for (const one of [client, upstream]) sockets.add(one);
+    const has = (words: string[]) => words.every((word) => asked.includes(word));
     client.on('data', (bytes) => {
       if (state === 'frozen') return;
       asked += bytes.toString('latin1');
-      if (losing?.words.every((word) => asked.includes(word)) === true) marked = true;
-      if (holding?.words.every((word) => asked.includes(word)) === true) {
+      if (losing !== undefined && has(losing.words)) marked = true;
+      if (holding !== undefined && has(holding.words)) {
         const parts: Buffer[] = [];
         held = parts;
         holding.done(() => {
@@ -56,50 +41,36 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
       client.destroy();
       done();
     });
-    for (const [one, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      one.on('error', () => other.destroy());
-      one.on('close', () => {
-        sockets.delete(one);
-        if (held === undefined) other.destroy();
-      });
-    }
+    return () => held !== undefined;
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  const drop = () => {
-    for (const one of sockets) one.destroy();
-  };
-  const proxy: TcpProxy = {
+  const proxy = {
     url: `http://127.0.0.1:${port}`,
+    /** Ends all connections; further ones are refused. */
     cut() {
       state = 'cut';
       drop();
     },
+    /** Connections are accepted again, and go to this URL. */
     restore(url = to.href) {
       to = new URL(url);
       if (state === 'frozen') drop();
       state = 'open';
     },
+    /** Bytes go no further, in both directions; connections stay open, and more are accepted. */
     freeze() {
       state = 'frozen';
     },
-    holdRequest(...words) {
-      return new Promise((done) => {
+    /** The next request that has all of these words is held back; resolves with what sends it on, whoever has gone meanwhile. */
+    holdRequest: (...words: string[]) =>
+      new Promise<() => void>((done) => {
         holding = { words, done };
-      });
-    },
-    loseAnswer(...words) {
-      return new Promise((done) => {
+      }),
+    /** Cuts the connection on which the next answer comes to a request that has all of these words. Resolves when it has. */
+    loseAnswer: (...words: string[]) =>
+      new Promise<void>((done) => {
         losing = { words, done };
-      });
-    },
-    close() {
-      drop();
-      server.close();
-    },
+      }),
+    close,
   };
   proxies.push(proxy);
   return proxy;

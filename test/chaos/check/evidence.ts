@@ -60,12 +60,14 @@ export interface LeaderEvent extends Recorded {
   now: LeaderRow;
 }
 
+type DeviceState = { status: string; instance: string | null } | undefined;
+
 /** Written when status or instance change, not at each heartbeat. */
-export interface DeviceEvent extends Recorded {
+interface DeviceEvent extends Recorded {
   table: 'device';
   device: string;
-  was: { status: string; instance: string | null } | undefined;
-  now: { status: string; instance: string | null } | undefined;
+  was: DeviceState;
+  now: DeviceState;
 }
 
 export type DatabaseEvent = TaskEvent | AssignmentEvent | LeaderEvent | DeviceEvent;
@@ -80,10 +82,6 @@ export interface HistoryLine {
   attempt?: number | undefined;
   /** Dedupe key of an enqueue. */
   key?: string | undefined;
-  token?: string | undefined;
-  term?: number | undefined;
-  /** The database's clock where the line has one. */
-  db_ts?: string | undefined;
   mono_ns: string;
   /** Milliseconds since 1970 of the machine on which everything ran. */
   wall: number;
@@ -105,15 +103,14 @@ export interface Execution {
   mono_ns: string;
 }
 
+/** Of the fleet; times in seconds. */
 export interface StormSettings {
-  /** Fleet's max_retry_count. */
   max_retry_count: number;
   retry_backoff: { initial: number; max: number; jitter: number };
   /** As many deaths make a task poison. */
   poison_after: number;
-  /** Seconds. */
   lease_duration: number;
-  /** Shortest time a claim may run before its deadline, seconds. */
+  /** Shortest time a claim may run before its deadline. */
   shortest_timeout: number;
 }
 
@@ -128,15 +125,21 @@ export interface Evidence {
   drained: boolean;
 }
 
-/** What one rule found. `counts` are figures that are no violation. */
-export interface Finding {
-  violations: string[];
-  counts: Record<string, number>;
-}
+/** Figures that are no violation. */
+export type Counts = Record<string, number>;
 
-export interface Verdict extends Finding {
+/** Judges one rule: tells `wrong` each violation. */
+export type Rule = (evidence: Evidence, wrong: (violation: string) => void) => Counts;
+
+export interface Verdict {
   rule: number;
   title: string;
+  violations: string[];
+  counts: Counts;
+}
+
+export function count(counts: Counts, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1;
 }
 
 /** Events of each task in the order of the database. */
@@ -150,12 +153,17 @@ export function byTask<T extends { task: number }>(events: readonly T[]): Map<nu
   return found;
 }
 
-export function taskEvents(evidence: Evidence): TaskEvent[] {
-  return evidence.events.filter((one): one is TaskEvent => one.table === 'task');
+export function taskEvents({ events }: Evidence): TaskEvent[] {
+  return events.filter((one) => one.table === 'task');
 }
 
-export function assignmentEvents(evidence: Evidence): AssignmentEvent[] {
-  return evidence.events.filter((one): one is AssignmentEvent => one.table === 'assignment');
+export function assignmentEvents({ events }: Evidence): AssignmentEvent[] {
+  return events.filter((one) => one.table === 'assignment');
+}
+
+/** The status in which each task was left; `deleted` = it is gone. */
+export function lastStatus(evidence: Evidence): Map<number, string> {
+  return new Map(taskEvents(evidence).map(({ task, now }) => [task, now?.status ?? 'deleted']));
 }
 
 export const OPEN = new Set(['assigned', 'running']);
@@ -168,4 +176,10 @@ export function isClaim({ was, now }: TaskEvent): boolean {
 /** The end of an attempt: what was open, or was never recorded as open, is over. */
 export function isEnd({ was, now }: AssignmentEvent): boolean {
   return now !== undefined && !OPEN.has(now) && (was === undefined || OPEN.has(was));
+}
+
+/** Ends by `task/attempt`. */
+export function endsOf(evidence: Evidence): Map<string, AssignmentEvent> {
+  const ends = assignmentEvents(evidence).filter(isEnd);
+  return new Map(ends.map((one) => [`${one.task}/${one.attempt}`, one]));
 }

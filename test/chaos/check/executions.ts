@@ -1,89 +1,90 @@
-// Rule 10: what really ran, by those who ran it, against what the database recorded.
+// Rules 10 and 13: what really ran, by those who ran it, against what the database recorded.
 import {
+  type AssignmentEvent,
   assignmentEvents,
   byTask,
-  type Evidence,
+  type Counts,
+  count,
   type Execution,
-  type Finding,
+  endsOf,
   isClaim,
   isEnd,
+  type Rule,
   taskEvents,
 } from './evidence.ts';
 
-export function executionsExplained(evidence: Evidence): Finding {
-  const violations: string[] = [];
-  const counts: Record<string, number> = { executions: 0, repeated: 0, overlapping: 0 };
-  const claims = new Map<string, string>();
-  for (const one of taskEvents(evidence)) {
-    if (isClaim(one)) claims.set(`${one.task}/${one.now?.attempt}`, one.now?.token ?? '');
-  }
-  const ends = new Map<string, { how: string; cause: string | null }>();
-  for (const one of assignmentEvents(evidence)) {
-    if (isEnd(one)) ends.set(`${one.task}/${one.attempt}`, { how: one.now ?? '', cause: one.cause });
-  }
+/** 10. */
+export const executionsExplained: Rule = (evidence, wrong) => {
+  const counts: Counts = { executions: 0, repeated: 0, overlapping: 0 };
+  const claims = new Map(
+    taskEvents(evidence)
+      .filter(isClaim)
+      .map((one) => [`${one.task}/${one.now?.attempt}`, one.now?.token ?? '']),
+  );
+  const ends = endsOf(evidence);
   for (const name of evidence.drained ? claims.keys() : []) {
-    if (!ends.has(name))
-      violations.push(`attempt ${name.split('/')[1]} of task ${name.split('/')[0]} has no recorded end`);
+    const [task, attempt] = name.split('/');
+    if (!ends.has(name)) wrong(`attempt ${attempt} of task ${task} has no recorded end`);
   }
   for (const [task, lines] of byTask(evidence.ledger)) {
-    const begun = new Map<number, Execution>();
+    const begun = new Set<number>();
     for (const one of lines) {
       if (one.what !== 'begin') continue;
-      counts.executions = (counts.executions ?? 0) + 1;
+      count(counts, 'executions');
       const token = claims.get(`${task}/${one.attempt}`);
       const name = `attempt ${one.attempt} of task ${task}`;
-      if (token === undefined) violations.push(`${name} ran on ${one.device}, but nobody claimed it`);
+      if (token === undefined) wrong(`${name} ran on ${one.device}, but nobody claimed it`);
       else if (one.token !== undefined && one.token !== token)
-        violations.push(`${name} ran under token ${one.token}; the claim's is ${token}`);
-      if (begun.has(one.attempt)) violations.push(`${name} ran twice`);
-      begun.set(one.attempt, one);
+        wrong(`${name} ran under token ${one.token}; the claim's is ${token}`);
+      if (begun.has(one.attempt)) wrong(`${name} ran twice`);
+      begun.add(one.attempt);
     }
-    const order = [...begun.keys()].sort((a, b) => a - b);
-    for (const attempt of order.slice(0, -1)) {
-      counts.repeated = (counts.repeated ?? 0) + 1;
+    const order = [...begun].sort((a, b) => a - b);
+    for (const [n, attempt] of order.slice(0, -1).entries()) {
+      count(counts, 'repeated');
       const end = ends.get(`${task}/${attempt}`);
       // A cause, or the error that the attempt itself reported; `completed` is repeated only by an operator's --force.
-      if (end === undefined)
-        violations.push(`task ${task} ran again after attempt ${attempt}, of which nothing is recorded`);
+      if (end === undefined) wrong(`task ${task} ran again after attempt ${attempt}, of which nothing is recorded`);
       else {
-        const why = `${end.how}${end.cause === null ? '' : `: ${end.cause}`}`;
-        counts[why] = (counts[why] ?? 0) + 1;
-        if (end.cause === null && (end.how === 'lost' || end.how === 'released'))
-          violations.push(`task ${task} ran again after attempt ${attempt} was ${end.how} without a cause`);
+        count(counts, end.cause === null ? end.now! : `${end.now}: ${end.cause}`);
+        if (end.cause === null && (end.now === 'lost' || end.now === 'released'))
+          wrong(`task ${task} ran again after attempt ${attempt} was ${end.now} without a cause`);
       }
+      const next = order[n + 1]!;
+      if (!overlap(lines, attempt, next)) continue;
+      count(counts, 'overlapping');
+      if (!wasTaken(end))
+        wrong(`attempts ${attempt} and ${next} of task ${task} ran at one time; the first was ${end?.now}`);
     }
-    violations.push(...overlaps(task, lines, order, ends, counts));
   }
-  return { violations, counts };
+  return counts;
+};
+
+function overlap(lines: Execution[], attempt: number, next: number): boolean {
+  const time = (of: number, what: Execution['what']) => {
+    const line = lines.find((one) => one.attempt === of && one.what === what);
+    return line && BigInt(line.mono_ns);
+  };
+  const end = time(attempt, 'end') ?? time(attempt, 'abort');
+  return end !== undefined && time(next, 'begin')! < end;
 }
 
 /** Two copies at one time are allowed only where the first was taken from a holder that could not be asked. */
-function overlaps(
-  task: number,
-  lines: Execution[],
-  order: number[],
-  ends: Map<string, { how: string; cause: string | null }>,
-  counts: Record<string, number>,
-): string[] {
-  const found: string[] = [];
-  const time = (attempt: number, what: Execution['what']) => {
-    const line = lines.find((one) => one.attempt === attempt && one.what === what);
-    return line === undefined ? undefined : BigInt(line.mono_ns);
-  };
-  for (const [n, attempt] of order.entries()) {
-    const next = order[n + 1];
-    const end = time(attempt, 'end') ?? time(attempt, 'abort');
-    const begin = next === undefined ? undefined : time(next, 'begin');
-    if (end === undefined || begin === undefined || begin >= end) continue;
-    counts.overlapping = (counts.overlapping ?? 0) + 1;
-    const record = ends.get(`${task}/${attempt}`);
-    const taken =
-      record?.how === 'lost' ||
-      record?.how === 'timeout' ||
-      record?.cause === 'operator' ||
-      record?.cause === 'revoked';
-    if (!taken)
-      found.push(`attempts ${attempt} and ${next} of task ${task} ran at one time; the first was ${record?.how}`);
-  }
-  return found;
+function wasTaken(end: AssignmentEvent | undefined): boolean {
+  return ['lost', 'timeout'].includes(end?.now ?? '') || ['operator', 'revoked'].includes(end?.cause ?? '');
 }
+
+/** 13. What ends as `timeout` or `failed` was tried: nobody may say so of an attempt whose handler never began. */
+export const triedBeforeBlamed: Rule = (evidence, wrong) => {
+  const begins = evidence.ledger.filter((one) => one.what === 'begin');
+  const begun = new Set(begins.map((one) => `${one.task}/${one.attempt}`));
+  const counts = { tried: 0, unbegun: 0 };
+  for (const one of assignmentEvents(evidence).filter(isEnd)) {
+    const began = begun.has(`${one.task}/${one.attempt}`);
+    if (!began) counts.unbegun += 1;
+    if (one.now !== 'timeout' && one.now !== 'failed') continue;
+    counts.tried += 1;
+    if (!began) wrong(`attempt ${one.attempt} of task ${one.task} ended as ${one.now}, and its handler never began`);
+  }
+  return counts;
+};

@@ -4,132 +4,115 @@ import {
   assignmentEvents,
   byTask,
   type Evidence,
-  type Finding,
   isClaim,
   isEnd,
+  type Rule,
   type TaskEvent,
   taskEvents,
 } from './evidence.ts';
 
 /** 4. Leases of one task never overlap in database time; none is shorter than its attempt may run. */
-export function leasesApart(evidence: Evidence): Finding {
-  const violations: string[] = [];
-  let leases = 0;
-  for (const one of taskEvents(evidence)) {
-    if (!isClaim(one)) continue;
-    leases += 1;
-    if (one.was?.status === 'running')
-      violations.push(
-        `task ${one.task} was claimed (attempt ${one.now?.attempt}) while attempt ${one.was.attempt} held it`,
-      );
+export const leasesApart: Rule = (evidence, wrong) => {
+  const { settings, foreign } = evidence;
+  const tasks = taskEvents(evidence);
+  const claims = tasks.filter(isClaim);
+  for (const { task, was, now } of claims) {
+    if (was?.status === 'running')
+      wrong(`task ${task} was claimed (attempt ${now?.attempt}) while attempt ${was.attempt} held it`);
   }
-  const reset = resets(evidence);
-  for (const [task, events] of byTask(assignmentEvents(evidence)))
-    violations.push(...recordsApart(task, events, reset));
+  // Attempts whose task a foreign program set back while they held it: their records are closed later.
+  const resets = tasks.filter((one) => foreign.has(one.conn) && one.was?.status === 'running');
+  const reset = new Set(resets.map((one) => `${one.task}/${one.was?.attempt}`));
+  for (const [task, records] of byTask(assignmentEvents(evidence))) {
+    const open = new Map<number, AssignmentEvent>();
+    for (const one of records) {
+      if (one.was === undefined && one.now !== undefined) {
+        for (const { attempt } of open.values()) {
+          if (!reset.has(`${task}/${attempt}`))
+            wrong(`attempt ${one.attempt} of task ${task} began while attempt ${attempt} was open`);
+        }
+        if (!isEnd(one)) open.set(one.id, one);
+      } else if (isEnd(one) || one.now === undefined) open.delete(one.id);
+    }
+  }
   for (const one of assignmentEvents(evidence)) {
     if (one.now === undefined || isEnd(one) || one.was !== undefined) continue;
-    if (one.deadline_in_s >= evidence.settings.shortest_timeout) continue;
-    const ahead = one.deadline_in_s + sinceClaim(one, evidence);
-    if (ahead < evidence.settings.shortest_timeout)
-      violations.push(`attempt ${one.attempt} of task ${one.task} got a deadline ${ahead} s ahead`);
+    if (one.deadline_in_s >= settings.shortest_timeout) continue;
+    const ahead = one.deadline_in_s + sinceClaim(one, claims);
+    if (ahead < settings.shortest_timeout)
+      wrong(`attempt ${one.attempt} of task ${one.task} got a deadline ${ahead} s ahead`);
   }
-  return { violations, counts: { leases } };
-}
+  return { leases: claims.length };
+};
 
 /** Seconds. The deadline of a deferred record counts from its claim, however long the database could not write the record. */
-function sinceClaim(record: AssignmentEvent, evidence: Evidence): number {
-  if (record.cause !== 'deferred') return 0;
-  const claim = taskEvents(evidence).find(
-    (one) => isClaim(one) && one.task === record.task && one.now?.attempt === record.attempt,
-  );
-  return claim === undefined ? 0 : (record.at - claim.at) / 1000;
-}
-
-/** Attempts whose task a foreign program set back while they held it. */
-function resets(evidence: Evidence): Set<string> {
-  const found = taskEvents(evidence).filter((one) => evidence.foreign.has(one.conn) && one.was?.status === 'running');
-  return new Set(found.map((one) => `${one.task}/${one.was?.attempt}`));
-}
-
-/** The records of two attempts of one task are never open together; what a foreign program reset is closed later. */
-function recordsApart(task: number, events: AssignmentEvent[], reset: Set<string>): string[] {
-  const found: string[] = [];
-  const open = new Map<number, AssignmentEvent>();
-  for (const one of events) {
-    if (one.was === undefined && one.now !== undefined) {
-      for (const other of open.values()) {
-        if (!reset.has(`${task}/${other.attempt}`))
-          found.push(`attempt ${one.attempt} of task ${task} began while attempt ${other.attempt} was open`);
-      }
-      if (!isEnd(one)) open.set(one.id, one);
-    } else if (isEnd(one) || one.now === undefined) open.delete(one.id);
-  }
-  return found;
+function sinceClaim({ cause, task, attempt, at }: AssignmentEvent, claims: TaskEvent[]): number {
+  if (cause !== 'deferred') return 0;
+  const claim = claims.find((one) => one.task === task && one.now?.attempt === attempt);
+  return claim === undefined ? 0 : (at - claim.at) / 1000;
 }
 
 /** 5. The number of the attempt rises by one with each claim and never otherwise; an accepted end is the holder's. */
-export function tokensHold(evidence: Evidence): Finding {
-  const violations: string[] = [];
-  const tokens = new Map<string, string>();
+export const tokensHold: Rule = (evidence, wrong) => {
+  const tokens = new Set<string>();
   for (const one of taskEvents(evidence)) {
     const { was, now, task } = one;
     if (was === undefined || now === undefined) continue;
     const claim = isClaim(one);
     const wanted = was.attempt + (claim ? 1 : 0);
     if (now.attempt !== wanted)
-      violations.push(`task ${task} went from attempt ${was.attempt} to ${now.attempt}, not to ${wanted}`);
-    if (!claim || now.token === null) continue;
+      wrong(`task ${task} went from attempt ${was.attempt} to ${now.attempt}, not to ${wanted}`);
+    if (!claim) continue;
     const name = `${task}/${now.token}`;
-    if (tokens.has(name)) violations.push(`task ${task} was claimed twice under one token, ${now.token}`);
-    tokens.set(name, now.token);
+    if (tokens.has(name)) wrong(`task ${task} was claimed twice under one token, ${now.token}`);
+    tokens.add(name);
   }
-  const pairs = pairEnds(evidence, violations);
-  return { violations, counts: { ends: pairs } };
-}
+  return { ends: pairEnds(evidence, wrong) };
+};
 
-interface Halves {
+/** One of both. */
+interface Half {
   move?: TaskEvent;
   /** `held`: the task was this attempt's when its record ended. */
-  end?: { event: AssignmentEvent; held: boolean };
+  end?: AssignmentEvent & { held: boolean };
 }
 
 /**
  * Task and record end in one transaction: on one connection the move of the task and the end of its attempt come one after
  * the other, whichever first, and both carry the same token.
  */
-function pairEnds(evidence: Evidence, violations: string[]): number {
-  const open = new Map<string, Halves>();
+function pairEnds(evidence: Evidence, wrong: (violation: string) => void): number {
+  const open = new Map<string, Half>();
   const state = new Map<number, TaskEvent>();
   let pairs = 0;
-  const alone = ({ move, end }: Halves) => {
-    if (move !== undefined) violations.push(moveAlone(move));
-    const problem = end === undefined ? undefined : endAlone(end.event, end.held);
-    if (problem !== undefined) violations.push(problem);
+  const alone = ({ move, end }: Half = {}) => {
+    if (move !== undefined)
+      wrong(
+        `task ${move.task} left attempt ${move.was?.attempt} for ${move.now?.status}, but no record of that attempt ended with it`,
+      );
+    if (end === undefined) return;
+    const ended = `attempt ${end.attempt} of task ${end.task} ended as ${end.now}`;
+    if (end.held) wrong(`${ended}, and the task did not move`);
+    else if (end.now !== 'lost') wrong(`${ended} without holding its task`);
   };
   for (const one of evidence.events) {
     if (one.table === 'task') state.set(one.task, one);
     const half = one.table === 'task' || one.table === 'assignment' ? halfOf(one, evidence, state) : undefined;
-    if (half === undefined) continue;
-    const name = `${one.conn}/${half.task}`;
-    const other = open.get(name) ?? {};
+    if (half === undefined || !('task' in one)) continue;
+    const name = `${one.conn}/${one.task}`;
+    const other = open.get(name);
     open.delete(name);
-    const move = half.move ?? other.move;
-    const end = half.end ?? other.end;
-    if (move === undefined || end === undefined || (other.move ?? other.end) === undefined) {
-      alone(
-        half.move === undefined
-          ? { ...(other.end && { end: other.end }) }
-          : { ...(other.move && { move: other.move }) },
-      );
-      open.set(name, half.move === undefined ? { end: half.end! } : { move: half.move });
-    } else if (move.was?.token === end.event.token && move.was.attempt === end.event.attempt) {
+    const { move, end } = { ...other, ...half };
+    if (move === undefined || end === undefined) {
+      alone(other);
+      open.set(name, half);
+    } else if (move.was?.token === end.token && move.was.attempt === end.attempt) {
       pairs += 1;
-      const problem = disagreement(move.now?.status, end.event.now);
-      if (problem !== undefined) violations.push(`task ${half.task}, attempt ${end.event.attempt}: ${problem}`);
+      if (!agree(move.now?.status, end.now))
+        wrong(`task ${one.task}, attempt ${end.attempt}: the task became ${move.now?.status}, its record ${end.now}`);
     } else if (half.end !== undefined) {
-      violations.push(
-        `attempt ${half.end.event.attempt} of task ${half.task} ended the task that attempt ${move.was?.attempt} held (${half.end.event.now})`,
-      );
+      const held = `the task that attempt ${move.was?.attempt} held (${end.now})`;
+      wrong(`attempt ${end.attempt} of task ${one.task} ended ${held}`);
     } else {
       alone({ end });
       open.set(name, { move });
@@ -142,39 +125,27 @@ function pairEnds(evidence: Evidence, violations: string[]): number {
 /** What of an event is one half of an end. */
 function halfOf(
   one: TaskEvent | AssignmentEvent,
-  evidence: Evidence,
+  { foreign }: Evidence,
   state: Map<number, TaskEvent>,
-): (Halves & { task: number }) | undefined {
-  const { task } = one;
+): Half | undefined {
   if (one.table === 'assignment') {
-    const now = state.get(task)?.now;
-    return isEnd(one)
-      ? { task, end: { event: one, held: now?.status === 'running' && now.token === one.token } }
-      : undefined;
+    const now = state.get(one.task)?.now;
+    const held = now?.status === 'running' && now.token === one.token;
+    return isEnd(one) ? { end: { ...one, held } } : undefined;
   }
   const held = one.was?.status === 'running' && one.was.token !== null;
-  const left = held && (one.now === undefined || one.now.status !== 'running');
-  return left && !evidence.foreign.has(one.conn) ? { task, move: one } : undefined;
+  return held && one.now?.status !== 'running' && !foreign.has(one.conn) ? { move: one } : undefined;
 }
 
-function moveAlone({ task, was, now }: TaskEvent): string {
-  return `task ${task} left attempt ${was?.attempt} for ${now?.status}, but no record of that attempt ended with it`;
-}
-
-function endAlone({ task, attempt, now }: AssignmentEvent, held: boolean): string | undefined {
-  if (held) return `attempt ${attempt} of task ${task} ended as ${now}, and the task did not move`;
-  return now === 'lost' ? undefined : `attempt ${attempt} of task ${task} ended as ${now} without holding its task`;
-}
-
+const TRIED_AGAIN = ['failed', 'timeout', 'released', 'lost'];
 const BY_TASK: Record<string, readonly string[]> = {
   done: ['completed'],
   failed: ['failed', 'timeout', 'lost'],
   cancelled: ['cancelled'],
-  pending: ['failed', 'timeout', 'released', 'lost'],
-  assigned: ['failed', 'timeout', 'released', 'lost'],
+  pending: TRIED_AGAIN,
+  assigned: TRIED_AGAIN,
 };
 
-function disagreement(task: string | undefined, record: string | undefined): string | undefined {
-  if (task === undefined || (BY_TASK[task] ?? []).includes(record ?? '')) return undefined;
-  return `the task became ${task}, its record ${record}`;
+function agree(task: string | undefined, record: string | undefined): boolean {
+  return task === undefined || (BY_TASK[task] ?? []).includes(record ?? '');
 }

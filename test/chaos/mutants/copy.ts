@@ -6,7 +6,7 @@ import type { Patch } from './mutant.ts';
 
 const PARTS = ['src', 'test', 'scripts', 'bin', 'examples', 'migrations', 'dist'];
 const FILES = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'vitest.config.ts'];
-const OPTIONAL = ['oclif.manifest.json'];
+const OPTIONAL = 'oclif.manifest.json';
 
 /** The text with the patch. @throws Error unless it matches exactly once */
 export function applyPatch(text: string, { file, find, replace }: Patch): string {
@@ -19,9 +19,8 @@ export function applyPatch(text: string, { file, find, replace }: Patch): string
 export async function mutatedCopy(root: string, to: string, patches: Patch[]): Promise<void> {
   await rm(to, { recursive: true, force: true });
   await mkdir(to, { recursive: true });
-  for (const part of PARTS) await cp(join(root, part), join(to, part), { recursive: true });
-  for (const file of FILES) await cp(join(root, file), join(to, file));
-  for (const file of OPTIONAL) await cp(join(root, file), join(to, file)).catch(() => {});
+  for (const one of [...PARTS, ...FILES]) await cp(join(root, one), join(to, one), { recursive: true });
+  await cp(join(root, OPTIONAL), join(to, OPTIONAL)).catch(() => {});
   await symlink(join(root, 'node_modules'), join(to, 'node_modules'), 'dir');
   for (const patch of patches) {
     const source = join(to, patch.file);
@@ -29,17 +28,9 @@ export async function mutatedCopy(root: string, to: string, patches: Patch[]): P
     await writeFile(source, text);
     const built = join(to, patch.file.replace(/^src/, 'dist').replace(/\.ts$/, '.js'));
     await mkdir(dirname(built), { recursive: true });
-    await writeFile(built, compiled(text));
+    const { ScriptTarget, ModuleKind } = ts;
+    const as = { target: ScriptTarget.ES2023, module: ModuleKind.ESNext, verbatimModuleSyntax: true };
+    const compilerOptions = { ...as, rewriteRelativeImportExtensions: true };
+    await writeFile(built, ts.transpileModule(text, { compilerOptions }).outputText);
   }
-}
-
-function compiled(text: string): string {
-  return ts.transpileModule(text, {
-    compilerOptions: {
-      target: ts.ScriptTarget.ES2023,
-      module: ts.ModuleKind.ESNext,
-      verbatimModuleSyntax: true,
-      rewriteRelativeImportExtensions: true,
-    },
-  }).outputText;
 }

@@ -8,60 +8,50 @@ export interface Patch {
 }
 
 export interface ShortStorm {
-  kind: 'storm';
   weights: Weights;
+  /** Rules of which one must break. */
+  rules: number[];
   kills: number;
   tasks: number;
   pace_ms: number;
-  seed?: number;
-  /** Rules of which one must break. */
-  rules: number[];
 }
 
 export interface NamedTest {
-  kind: 'test';
   project: 'unit' | 'db' | 'serial' | 'proof';
   file: string;
   /** Part of the names of the tests that must fail. */
   name: string;
 }
 
-export interface Mutant {
-  name: string;
-  /** What is taken away, for the table in the docs. */
-  what: string;
-  patches: Patch[];
-  by: ShortStorm | NamedTest;
-  /** Of one that a storm catches: the test of `npm test` that catches it too. */
-  also?: NamedTest;
+/** What is taken away, and what must catch it: a test, a storm, or each of both. `what`: for the table in the docs. */
+export class Mutant {
+  readonly name: string;
+  readonly what: string;
+  readonly patches: Patch[] = [];
+  readonly caught: { test?: NamedTest; storm?: ShortStorm } = {};
+
+  constructor(name: string, what: string) {
+    this.name = name;
+    this.what = what;
+  }
+
+  /** Of a file below src/core. `find` must be there exactly once. */
+  in(file: string, find: string, replace: string): this {
+    this.patches.push({ file: file.startsWith('src/') ? file : `src/core/${file}`, find, replace });
+    return this;
+  }
+
+  test(file: string, name: string): this {
+    const [, folder] = file.split('/');
+    const project = folder === 'integration' ? 'db' : (folder as NamedTest['project']);
+    this.caught.test = { project, file, name };
+    return this;
+  }
+
+  storm(weights: Weights, rules: number[], more: Partial<ShortStorm> = {}): this {
+    this.caught.storm = { weights, rules, kills: 8, tasks: 300, pace_ms: 300, ...more };
+    return this;
+  }
 }
 
-export const storm = (weights: Weights, rules: number[], more: Partial<ShortStorm> = {}): ShortStorm => ({
-  kind: 'storm',
-  weights,
-  rules,
-  kills: 8,
-  tasks: 300,
-  pace_ms: 300,
-  ...more,
-});
-export const test = (project: NamedTest['project'], file: string, name: string): NamedTest => ({
-  kind: 'test',
-  project,
-  file,
-  name,
-});
-/** A patch of a file below src/core. */
-export const core = (file: string, find: string, replace: string): Patch => ({
-  file: `src/core/${file}`,
-  find,
-  replace,
-});
-
-/** One patch, caught by one test. */
-export const caught = (name: string, what: string, patch: Patch, by: NamedTest): Mutant => ({
-  name,
-  what,
-  patches: [patch],
-  by,
-});
+export const mutant = (name: string, what: string): Mutant => new Mutant(name, what);

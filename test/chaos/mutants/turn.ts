@@ -23,8 +23,8 @@ export function turnOf(root: string, now: Date = new Date()): number {
 
 /** Each mutant has one turn. Those that need a storm take longest, so they are dealt out first. */
 export function ofTurn(mutants: readonly Mutant[], turn: number): Mutant[] {
-  const storms = mutants.filter((one) => one.by.kind === 'storm');
-  const others = mutants.filter((one) => one.by.kind !== 'storm');
+  const storms = mutants.filter((one) => one.caught.storm !== undefined);
+  const others = mutants.filter((one) => one.caught.storm === undefined);
   // The others from the far end: the turns that have a storm less get a test more.
   return [...storms.filter((_, n) => n % TURNS === turn), ...others.filter((_, n) => TURNS - 1 - (n % TURNS) === turn)];
 }

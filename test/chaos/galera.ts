@@ -1,21 +1,55 @@
-// A Galera cluster of which no node is left starts from the node that has most. A node that was killed does not know what it has until it
-// is asked (`--wsrep-recover`); started from another, the cluster passes the position of that node, which then joins with rows that no
-// other has, and leaves as inconsistent.
+// What a Galera cluster needs of who looks after it: the node at which the fleet writes, and the one to start from.
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Cluster } from '../helpers/cluster.ts';
 import { until } from '../helpers/wait.ts';
 
+const NODES = [1, 2, 3];
+/** One that does not answer for so long is no writer. */
+const FROZEN_MS = 3000;
+/** A ready node of the Primary component says how many sessions the fleet has there; another one says nothing. */
+const SESSIONS = `SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'afd' AND DB IS NOT NULL
+  HAVING (SELECT GROUP_CONCAT(VARIABLE_VALUE ORDER BY VARIABLE_NAME) FROM information_schema.GLOBAL_STATUS
+    WHERE VARIABLE_NAME IN ('wsrep_cluster_status', 'wsrep_ready')) = 'Primary,ON'`;
+
+/** The same cluster, whose writer is the node at which the fleet writes: its script names the first that is ready. */
+export function withFleetsWriter(one: Cluster): Cluster {
+  const sessions = (n: number) => {
+    const asked = one.tell('sql', String(n), '-e', SESSIONS).catch(() => '');
+    const answered = asked.then((answer) => (answer === '' ? undefined : Number(answer)));
+    return Promise.race([answered, pause(FROZEN_MS, undefined, { ref: false })]);
+  };
+  async function primary(): Promise<number | undefined> {
+    const counts = await Promise.all(NODES.map(async (n) => ({ n, count: await sessions(n) })));
+    const ready = counts.filter(({ count }) => count !== undefined);
+    return ready.sort((a, b) => b.count! - a.count!)[0]?.n;
+  }
+  return {
+    ...one,
+    primary,
+    async signal(signal) {
+      const n = await primary();
+      if (n === undefined) throw new Error('No node of the cluster is ready.');
+      await one.signalMember(n, signal);
+      return n;
+    },
+  };
+}
+
 const REJOIN_MS = 15_000;
 /** One that waits for the others does not hear SIGTERM. */
 const LEAVE_MS = 20_000;
-const NODES = [1, 2, 3];
 const LIBRARY = '/usr/lib/galera/libgalera_smm.so';
 const run = promisify(execFile);
 
-/** Writes into the state of each node what it has, where the whole cluster has to be started. Its script takes the one with most. */
+/**
+ * A cluster of which no node is left starts from the node that has most. One that was killed does not know what it has until
+ * it is asked; started from another, the cluster passes its position, and it joins with rows that no other has, and leaves
+ * as inconsistent. So this writes into the state of each node what it has; the script takes the one with most.
+ */
 export async function recoverPositions(one: Cluster): Promise<void> {
   if ((await isPrimary(one)) !== undefined) return;
   for (const n of NODES) await end(one, n);
