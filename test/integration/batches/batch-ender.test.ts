@@ -7,7 +7,7 @@ import { NotLeader } from '../../../src/core/db/leader/assert-leader.ts';
 import type { IntoBatch } from '../../../src/core/domain/task/batch.ts';
 import { DutySession } from '../../../src/core/leader/duty/duty-session.ts';
 import { addTasks } from '../../../src/core/tasks/add-tasks.ts';
-import { cancelTasks, retryTasks } from '../../../src/core/tasks/tasks.ts';
+import { retryTasks } from '../../../src/core/tasks/tasks.ts';
 import { addWebhook, type NewWebhook } from '../../../src/core/webhooks/manage-webhooks.ts';
 import { actor } from '../../helpers/actor.ts';
 import { type Given, it } from '../../helpers/fixture.ts';
@@ -99,15 +99,6 @@ describe('a batch', () => {
     expect((await deliveries()).map((one) => one.webhook_id)).toEqual([asks]);
   });
 
-  it('ends when its pending tasks are cancelled, which have no attempt, or deleted by another program', async () => {
-    const { batch_id, ids } = await made(3);
-    await cancelTasks(context, ids.slice(0, 2), { force: false, by: actor() });
-    expect(await ender.runOnce()).toEqual({ ended: 0 });
-    await given.session.write(`DELETE FROM ${given.db.names.task} WHERE id = ?`, [ids[2]]);
-    expect(await ender.runOnce()).toEqual({ ended: 1 });
-    expect(await showBatch(context, batch_id)).toMatchObject({ counts: { cancelled: { count: 2 } } });
-  });
-
   it('waits for a task that is retried before it has ended, and is not opened again by one that is retried later', async () => {
     await hook();
     const { batch_id, ids } = await made(2);
@@ -120,19 +111,13 @@ describe('a batch', () => {
     await retryTasks(context, [ids[0]!], { force: false, by: actor() });
     expect(await ender.runOnce()).toEqual({ ended: 0 });
     expect(await showBatch(context, batch_id)).toMatchObject({ state: 'ended', counts: { pending: { count: 1 } } });
-    await set('done', ids);
-    expect(await ender.runOnce()).toEqual({ ended: 0 });
     expect(await deliveries()).toHaveLength(1);
   });
 
   it('does not end by a leader whose term is over', async () => {
-    await hook();
     const { batch_id } = await made(0);
     await expect((await another(2)).runOnce()).rejects.toThrow(NotLeader);
     expect(await state(batch_id)).toBe('sealed');
-    expect(await deliveries()).toEqual([]);
-    await ender.runOnce();
-    expect(await state(batch_id)).toBe('ended');
   });
 
   it('does not end if a task of it is open again by the time at which that would be written', async () => {

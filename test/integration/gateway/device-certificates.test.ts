@@ -1,10 +1,8 @@
 // Devices that show a certificate: whom a gateway believes, for what, and until when.
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { Agent } from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TLSSocket } from 'node:tls';
 import { describe, expect, onTestFinished } from 'vitest';
 import { inviteDevice } from '../../../src/core/certificates/issue-certificates.ts';
 import { makeAuthority } from '../../../src/core/certificates/make-authority.ts';
@@ -15,27 +13,23 @@ import { type Access, eachWithAccess } from '../../helpers/access.ts';
 import { actor } from '../../helpers/actor.ts';
 import { authority, type Certificate, certificateFor } from '../../helpers/certificate.ts';
 import { it } from '../../helpers/fixture.ts';
-import { stopGateways, type TestGateway } from '../../helpers/gateway.ts';
+import type { TestGateway } from '../../helpers/gateway.ts';
 import { examplesOf, unlike } from '../../helpers/http-examples.ts';
 import { askHttps, type HttpsAsk } from '../../helpers/https.ts';
 import { until } from '../../helpers/wait.ts';
+import { folder as newFolder } from '../../unit/core/config/config-folder.ts';
 
 const page = examplesOf(readProjectFile('docs/reference/http.md') ?? '');
 const server = certificateFor('DNS:localhost,IP:127.0.0.1');
 const external = authority();
-const DAY = 86_400;
 
 let { given, context, start, keyOf } = {} as Access;
 let folder: string;
 let gateway: TestGateway;
 
 eachWithAccess((opened) => ({ given, context, start, keyOf } = opened));
-it.beforeEach(({ onTestFinished }) => {
-  folder = mkdtempSync(join(tmpdir(), 'afd-certificates-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  write('server.pem', server.cert);
-  write('server.key', server.key);
-  write('ca.pem', external.cert);
+it.beforeEach(() => {
+  folder = newFolder({ 'server.pem': server.cert, 'server.key': server.key, 'ca.pem': external.cert });
 });
 
 const path = (name: string) => join(folder, name);
@@ -57,73 +51,69 @@ const ask = (where: string, with_: Omit<HttpsAsk, 'ca'> = {}) =>
 const register = (device_id: string, with_: Omit<HttpsAsk, 'ca'>) =>
   ask('/devices/register', { ...with_, body: { device_id, capabilities: {} } });
 const of = (id: string) => external.sign(`URI:afd://device/${id}`);
+const invited = async (device_id: string) =>
+  (await inviteDevice(context, { device_id, lifetimeS: 3600 }, actor())).code;
+const enroll = async (code: string, key = newKey(), more: object = {}) =>
+  ask('/devices/enroll', { body: { code, csr: await newRequest(key), ...more } });
 
 /** As a device does. */
-async function enrolled(device: string, lifetimeS = 3600): Promise<Certificate & { code: string; answer: unknown }> {
-  const { code } = await inviteDevice(context, { device_id: device, lifetimeS }, actor());
+async function enrolled(device: string): Promise<Certificate & { code: string; answer: unknown }> {
+  const code = await invited(device);
   const key = newKey();
-  const { status, json } = await ask('/devices/enroll', { body: { code, csr: await newRequest(key) } });
+  const { status, json } = await enroll(code, key);
   expect([status, json.detail]).toEqual([200, undefined]);
   return { key, cert: json.certificate, code, answer: json };
 }
 
 const roleRefused = { status: 403, json: { code: 'E_ROLE' } };
-const certificateRefused = { status: 401, json: { code: 'E_CERTIFICATE' } };
-/** What a device sends over one connection. */
-function connection(one: Certificate, device = 'w1') {
+const refusedAs = (detail: string) => ({
+  status: 401,
+  json: { code: 'E_CERTIFICATE', detail: expect.stringContaining(detail) },
+});
+/** What w1 sends over one connection. */
+function connection(one: Certificate) {
   const agent = new Agent({ ca: server.cert, cert: one.cert, key: one.key, keepAlive: true, maxSockets: 1 });
   onTestFinished(() => agent.destroy());
   return {
-    register: () => register(device, { agent }),
-    beat: () => ask(`/devices/${device}/heartbeat`, { agent, body: {} }),
+    register: () => register('w1', { agent }),
+    beat: () => ask('/devices/w1/heartbeat', { agent, body: {} }),
   };
 }
-const refusedAs = (detail: string) => ({
-  json: { code: 'E_CERTIFICATE', detail: expect.stringContaining(detail) },
-});
 
 describe('RB7 the certificate of a device', () => {
   it('is for that device, whichever part of the request names it', async () => {
     await serve();
     const w1 = of('w1');
     expect((await register('w1', w1)).status).toBe(200);
-    expect((await register('W1', w1)).status).not.toBe(403);
-    const says = 'is for the device w1; the request names w2';
-    expect((await register('w2', w1)).json).toMatchObject({ code: 'E_ROLE', detail: expect.stringContaining(says) });
+    expect(await register('w2', w1)).toMatchObject({
+      json: { code: 'E_ROLE', detail: expect.stringContaining('is for the device w1; the request names w2') },
+    });
     expect(gateway.lines.join()).toMatch(/127\.0\.0\.1: The certificate [0-9a-f]{16}… is for the device w1/);
     expect((await ask('/devices/w1/heartbeat', { ...w1, body: {} })).status).toBe(200);
     expect((await ask('/tasks/next?device_id=w1', w1)).status).toBe(204);
-    const result = { device_id: 'w2', status: 'completed' };
-    for (const refused of [
-      ask('/devices/w2/heartbeat', { ...w1, body: {} }),
-      ask('/tasks/next?device_id=w2', w1),
-      ask('/tasks/1/result', { ...w1, body: result }),
-      ask('/tasks', w1),
-    ])
-      expect(await refused).toMatchObject(roleRefused);
+    for (const [where, body] of [
+      ['/devices/w2/heartbeat', {}],
+      ['/tasks/next?device_id=w2', undefined],
+      ['/tasks/1/result', { device_id: 'w2', status: 'completed' }],
+      ['/tasks', undefined],
+    ] as const)
+      expect(await ask(where, { ...w1, body })).toMatchObject(roleRefused);
   });
 
-  it('that is none, or of nobody whom the gateway believes, is refused', async () => {
+  it('that is none, or of nobody whom the gateway believes, is refused, a key or not', async () => {
     await serve();
     expect(await register('w1', {})).toMatchObject({ status: 401, json: { code: 'E_KEY' } });
-    const strangers: Array<[string, Certificate, RegExp]> = [
-      ['another authority', authority().sign('URI:afd://device/w1'), /is not accepted/],
-      ['itself', certificateFor('URI:afd://device/w1'), /is not accepted/],
-      ['expired', external.sign('URI:afd://device/w1', -1), /is not accepted \(CERT_HAS_EXPIRED\)/],
-      ['no device', external.sign('DNS:localhost'), /does not name one device/],
-    ];
     const { headers } = await keyOf('admin');
-    for (const [what, one, detail] of strangers) {
-      const answer = await register('w1', one);
-      expect([what, answer.status, answer.json.code]).toEqual([what, 401, 'E_CERTIFICATE']);
-      expect(answer.json.detail).toMatch(detail);
-      // A key does not make it better.
-      expect((await ask('/tasks', { ...one, headers })).json.code).toBe('E_CERTIFICATE');
+    for (const [one, detail] of [
+      [authority().sign('URI:afd://device/w1'), 'is not accepted'],
+      [external.sign('URI:afd://device/w1', -1), 'is not accepted (CERT_HAS_EXPIRED)'],
+      [external.sign('DNS:localhost'), 'does not name one device'],
+    ] as const) {
+      expect(await register('w1', one)).toMatchObject(refusedAs(detail));
+      expect(await ask('/tasks', { ...one, headers })).toMatchObject(refusedAs(detail));
     }
     const refusals = () => gateway.lines.filter((line) => line.includes('"code":"E_CERTIFICATE"')).length;
-    // Each has its line in the access log, which has no other lines here.
-    await until(async () => refusals() >= 2 * strangers.length, undefined, 'the lines of refused certificates');
-    expect((await register('w1', external.sign('DNS:localhost', 2, '/CN=w1'))).status).toBe(200);
+    await until(async () => refusals() === 6, undefined, 'a line of the access log for each');
     expect((await askHttps(`${gateway.url}/healthz`, { ca: server.cert })).status).toBe(200);
   });
 
@@ -136,52 +126,28 @@ describe('RB7 the certificate of a device', () => {
     const any = await keyOf('device');
     expect((await register('w2', { ...w2, headers: any.headers })).status).toBe(200);
     expect(await register('w3', { ...w2, headers: any.headers })).toMatchObject(roleRefused);
-    expect((await register('w3', { headers: any.headers })).status).toBe(200);
     expect((await ask('/tasks', { ...w1, headers: (await keyOf('viewer')).headers })).status).toBe(200);
-  });
-
-  it('is known when a session is resumed, of TLS 1.2 and 1.3', async () => {
-    await serve();
-    const w1 = of('w1');
-    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
-      const agent = new Agent({ ca: server.cert, ...w1, minVersion: version, maxVersion: version });
-      onTestFinished(() => agent.destroy());
-      let socket: TLSSocket | undefined;
-      const open = agent.createConnection.bind(agent);
-      agent.createConnection = (...args) => {
-        socket = open(...args) as TLSSocket;
-        return socket;
-      };
-      expect((await register('w1', { agent })).status).not.toBe(401);
-      expect((await ask('/devices/w1/heartbeat', { agent, body: {} })).status).toBe(200);
-      expect(await ask('/devices/w2/heartbeat', { agent, body: {} })).toMatchObject({ status: 403 });
-      expect([socket?.getProtocol(), socket?.isSessionReused()]).toEqual([version, true]);
-    }
   });
 
   it('can be a must for devices, and stays none for others', async () => {
     await serve({ client_certificates: 'required' });
     const { headers } = await keyOf('device', 'w1');
-    expect(await register('w1', { headers })).toMatchObject(certificateRefused);
-    expect((await register('w1', of('w1'))).status).toBe(200);
-    expect((await register('w1', { ...of('w1'), headers })).status).not.toBe(401);
+    expect(await register('w1', { headers })).toMatchObject(refusedAs(''));
+    expect((await register('w1', { ...of('w1'), headers })).status).toBe(200);
     expect((await ask('/tasks', { headers: (await keyOf('viewer')).headers })).status).toBe(200);
   });
 
-  it('is refused within seconds after it was revoked, over the same connection too', async () => {
+  it('is refused within seconds after it was revoked, over the same connection too, and stays so', async () => {
     await serve();
     const w1 = of('w1');
     const open = connection(w1);
     expect((await open.register()).status).toBe(200);
-    const { fingerprint256: fingerprint } = new X509Certificate(w1.cert);
-    const [row] = await revoke(context, { fingerprint, device_id: undefined }, actor());
+    const which = { fingerprint: new X509Certificate(w1.cert).fingerprint256, device_id: undefined };
+    const [row] = await revoke(context, which, actor());
     expect(row).toMatchObject({ device_id: null, active: false, revoked_by: 'test' });
     await until(async () => (await open.beat()).status === 401);
     expect(await open.beat()).toMatchObject(refusedAs('was revoked at'));
-    // What was revoked stays so.
-    const [again] = await revoke(context, { fingerprint, device_id: undefined }, actor('another'));
-    expect(again).toEqual(row);
-    expect((await register('w1', of('w1'))).status).not.toBe(401);
+    expect(await revoke(context, which, actor('another'))).toEqual([row]);
   });
 
   it('is refused when its authority goes, or a revocation list names it, on open connections too', async () => {
@@ -190,7 +156,6 @@ describe('RB7 the certificate of a device', () => {
     const [w1, w2] = [of('w1'), of('w2')];
     const open = connection(w1);
     expect((await open.register()).status).toBe(200);
-    expect((await open.beat()).status).toBe(200);
     write('ca.crl', external.revoke(w1.cert));
     await until(() => gateway.lines.some((line) => line.includes('new authorities of device certificates')));
     // The connection that was opened before is cut, perhaps under a request.
@@ -203,7 +168,6 @@ describe('RB7 the certificate of a device', () => {
     write('ca.pem', other.cert);
     await answered(w2, 401);
     await answered(other.sign('URI:afd://device/w2'), 200);
-    expect(await register('w2', w2)).toMatchObject(certificateRefused);
   });
 });
 
@@ -211,7 +175,7 @@ describe('enrolment', () => {
   it('gives the device of the code a certificate, which it renews', async () => {
     await serveSigning();
     const one = await enrolled('w1');
-    expect(one.answer).toMatchObject({ device_id: 'w1', lifetime: 7 * DAY });
+    expect(one.answer).toMatchObject({ device_id: 'w1', lifetime: 7 * 86_400 });
     expect((await register('w1', one)).status).toBe(200);
     expect((await register('w2', one)).status).toBe(403);
     const csr = await newRequest(one.key);
@@ -221,7 +185,6 @@ describe('enrolment', () => {
     expect(unlike(renewed.json, shown('renewCertificate'))).toEqual([]);
     const next = { key: one.key, cert: renewed.json.certificate };
     expect((await ask('/devices/w1/heartbeat', { ...next, body: {} })).status).toBe(200);
-    expect((await ask('/devices/w2/certificate', { ...one, body: { csr } })).status).toBe(403);
     // A key of the device is not enough.
     const { headers } = await keyOf('device', 'w1');
     expect((await ask('/devices/w1/certificate', { headers, body: { csr } })).status).toBe(409);
@@ -234,64 +197,51 @@ describe('enrolment', () => {
   it('refuses a code that is unknown, used, expired, or for another device', async () => {
     await serveSigning();
     const one = await enrolled('w1');
-    const enroll = async (code: string, key: string, more: object = {}) =>
-      ask('/devices/enroll', { body: { code, csr: await newRequest(key), ...more } });
-    expect(await enroll(one.code, newKey())).toMatchObject({ status: 409, json: { detail: /used already/ } });
+    expect(await enroll(one.code)).toMatchObject({ status: 409, json: { detail: /used already/ } });
     // Whose answer was lost asks again.
     expect(await enroll(one.code, one.key)).toMatchObject({ status: 200 });
-    expect(await enroll('0123456789', newKey())).toMatchObject({ status: 404 });
-    const { code } = await inviteDevice(context, { device_id: 'w2', lifetimeS: 3600 }, actor());
-    const other = await enroll(code, newKey(), { device_id: 'w1' });
+    expect(await enroll('0123456789')).toMatchObject({ status: 404 });
+    const [code, key] = [await invited('w2'), newKey()];
+    const other = await enroll(code, key, { device_id: 'w1' });
     expect(other).toMatchObject({ status: 403, json: { code: 'E_ROLE', detail: /for the device w2, not for w1/ } });
     // It was not used by that.
-    const key = newKey();
     expect(await enroll(code, key, { device_id: 'W2' })).toMatchObject({ status: 200, json: { device_id: 'w2' } });
-    await given.session.write(
-      `UPDATE ${given.db.names.deviceInvitation} SET expires_at = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND WHERE device_id = 'w2'`,
-    );
+    const { deviceInvitation } = given.db.names;
+    await given.session.write(`UPDATE ${deviceInvitation} SET expires_at = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND`);
     expect(await enroll(code, key)).toMatchObject({ status: 409, json: { detail: /expired at/ } });
-    const [row] = await given.session.rows(`SELECT * FROM ${given.db.names.deviceInvitation} WHERE device_id = 'w2'`);
-    expect(Object.values(row!).map(String).join()).not.toContain(code);
+    const stored = await given.session.rows(`SELECT * FROM ${deviceInvitation}`);
+    expect(stored.flatMap((row) => Object.values(row).map(String)).join()).not.toContain(code);
   });
 
   it('gives a code to one of many who bring it at once', async () => {
     await serveSigning();
-    const { code } = await inviteDevice(context, { device_id: 'w1', lifetimeS: 3600 }, actor());
-    const enroll = async () => ask('/devices/enroll', { body: { code, csr: await newRequest(newKey()) } });
-    const answers = await Promise.all(Array.from({ length: 10 }, enroll));
+    const code = await invited('w1');
+    const answers = await Promise.all(Array.from({ length: 10 }, () => enroll(code)));
     expect(answers.map((one) => one.status).sort()).toEqual([200, ...Array(9).fill(409)]);
-    expect(await given.session.rows(`SELECT id FROM ${given.db.names.deviceCertificate}`)).toHaveLength(1);
   });
 
-  it('signs nothing that is no request of a P-256 key, and nothing without the key of its authority', async () => {
-    await serveSigning();
-    const { code } = await inviteDevice(context, { device_id: 'w1', lifetimeS: 3600 }, actor());
-    const good = await newRequest(newKey());
-    // The middle of its signature.
-    const flipped = `${good.slice(0, -60)}${good.at(-60) === 'A' ? 'B' : 'A'}${good.slice(-59)}`;
-    for (const csr of ['x', server.cert, flipped, `${good}${good}`])
-      expect((await ask('/devices/enroll', { body: { code, csr } })).status).toBe(400);
-    await stopGateways();
+  it('needs the key of the authority', async () => {
     await serve();
-    const answer = await ask('/devices/enroll', { body: { code, csr: good } });
-    expect(answer).toMatchObject({ status: 409, json: { detail: /client_ca_key is not set/ } });
+    expect(await enroll(await invited('w1'))).toMatchObject({
+      status: 409,
+      json: { detail: /client_ca_key is not set/ },
+    });
   });
 
   it('ends with the certificates of the device: the code gets nothing more, and they renew nothing', async () => {
     await serveSigning();
     const one = await enrolled('w1');
-    expect((await register('w1', one)).status).toBe(200);
     const rows = await revoke(context, { fingerprint: undefined, device_id: 'w1' }, actor());
     expect(rows).toEqual([expect.objectContaining({ device_id: 'w1', active: false })]);
-    const csr = await newRequest(one.key);
     // The database is asked in the same moment, whatever the gateway still remembers.
-    expect(await ask('/devices/w1/certificate', { ...one, body: { csr } })).toMatchObject(certificateRefused);
-    expect(await ask('/devices/enroll', { body: { code: one.code, csr } })).toMatchObject({ status: 409 });
-    await until(async () => (await ask('/devices/w1/heartbeat', { ...one, body: {} })).status === 401);
-    const nobody = revoke(context, { fingerprint: undefined, device_id: 'w9' }, actor());
-    await expect(nobody).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
-    const nothing = revoke(context, { fingerprint: 'abc', device_id: undefined }, actor());
-    await expect(nothing).rejects.toMatchObject({ code: 'E_USAGE' });
+    const body = { csr: await newRequest(one.key) };
+    expect(await ask('/devices/w1/certificate', { ...one, body })).toMatchObject(refusedAs(''));
+    expect(await enroll(one.code, one.key)).toMatchObject({ status: 409 });
+    for (const [fingerprint, device_id, code] of [
+      [undefined, 'w9', 'E_NOT_FOUND'],
+      ['abc', undefined, 'E_USAGE'],
+    ])
+      await expect(revoke(context, { fingerprint, device_id }, actor())).rejects.toMatchObject({ code });
   });
 
   it('is known to the database: one of its authority that is not there is refused', async () => {
@@ -303,9 +253,7 @@ describe('enrolment', () => {
 
   it('expires, on a connection that is older too', async () => {
     await serveSigning({ client_lifetime: 10 });
-    const one = await enrolled('w1');
-    expect(one.answer).toMatchObject({ lifetime: expect.toSatisfy((n: number) => n >= 9 && n <= 10) });
-    const open = connection(one);
+    const open = connection(await enrolled('w1'));
     expect((await open.register()).status).toBe(200);
     await until(async () => (await open.beat()).status === 401, 30_000);
     expect(await open.beat()).toMatchObject(refusedAs('expired at'));

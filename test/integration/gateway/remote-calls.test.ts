@@ -1,131 +1,145 @@
-// The protocol of remote workers, call by call (src/http/device-contract.ts).
-import { randomBytes } from 'node:crypto';
-import { afterEach, describe, expect } from 'vitest';
-import type { RegisterAnswer } from '../../../src/http/device-life.ts';
-import { readTask } from '../../helpers/factories.ts';
-import type { Given } from '../../helpers/fixture.ts';
+// The protocol of remote workers, call by call (src/http/device-contract.ts). Whole workers: test/integration/remote.
+import { deflateRawSync } from 'node:zlib';
+import { describe, expect } from 'vitest';
 import { it } from '../../helpers/fixture.ts';
-import { startGateway, stopGateways, type TestGateway } from '../../helpers/gateway.ts';
+import { eachWithGateway, type GatewayApi, hex } from '../../helpers/gateway-api.ts';
 
-let given: Given;
-let gateway: TestGateway;
-it.beforeEach(async ({ given: g }) => {
-  given = g;
-  gateway = await startGateway(given.db);
+let { session, names, rows, gateway, get, post, count, register: registered } = {} as GatewayApi;
+let instance_token: string;
+eachWithGateway((opened) => ({ session, names, rows, gateway, get, post, count, register: registered } = opened));
+it.beforeEach(async () => {
+  instance_token = hex();
+  expect(await register()).toMatchObject({ status: 200, json: { instance_token } });
 });
-afterEach(stopGateways);
 
-const hex = () => randomBytes(16).toString('hex');
-const DEVICE = '/api/v1/devices/r1';
-const ROOM = { now: 10, later: 0, defer: false };
+const register = (more: Record<string, unknown> = {}) =>
+  registered('r1', { remote: true, version: '0.0.0-test', host_name: 'far', pid: 7, instance_token, ...more });
+const call = async (path: string, body: object, device = 'r1') => post(`/devices/${device}/${path}`, body);
+const wait = async (after = '') =>
+  (await get(`/devices/r1/wait?instance_token=${instance_token}&seconds=20&free=10&held=1${after}`)).json;
 
-async function register(more: Record<string, unknown> = {}): Promise<RegisterAnswer & { instance_token: string }> {
-  const body = {
-    device_id: 'r1',
-    remote: true,
-    version: '0.0.0-test',
-    host_name: 'far',
-    pid: 7,
-    max_concurrent_tasks: 10,
-    capabilities: { supported_tasks: ['noop'] },
-    ...more,
-  };
-  const { status, json } = await gateway.call('/api/v1/devices/register', body);
-  expect(status, JSON.stringify(json)).toBe(200);
-  return json;
+type Claimed = { id: number; attempt: number; assignment_id: number | null; task_data: unknown };
+/** Of all that is due, after these ends. */
+async function exchange({ finishes = [] as object[], defer = false } = {}) {
+  await gateway.gateway.devices.reads.fresh();
+  const claim_token = hex();
+  const claim = { claim_token, limit: 10, free: 10, types: { noop: { now: 10, later: 0, defer } } };
+  const { status, json } = await call('exchange', { instance_token, finishes, claim });
+  return { status, json, claim_token, claimed: json.claimed as Claimed[] };
 }
-
-function exchange(instance_token: string, more: Record<string, unknown> = {}) {
-  const claim = { claim_token: hex(), limit: 10, free: 10, types: { noop: ROOM } };
-  return gateway.call(`${DEVICE}/exchange`, { instance_token, finishes: [], claim, ...more });
-}
-
-function wait(token: string, after?: string, more = '') {
-  const cursor = after === undefined ? '' : `&after=${encodeURIComponent(after)}`;
-  return gateway.call(`${DEVICE}/wait?instance_token=${token}&seconds=20&free=10${cursor}${more}`);
-}
-
-const done = (task: { id: number; attempt: number; assignment_id: number | null }, claim_token: string) => ({
-  task_id: task.id,
-  task_type: 'noop',
-  attempt: task.attempt + 1,
-  assignment_id: task.assignment_id,
-  claim_token,
-  outcome: { kind: 'done', result: { n: 1 }, enqueue: [] },
-  age_ms: 5,
+const done = ({ id, attempt, assignment_id }: Claimed, claim_token: string, enqueue: object[] = []) => ({
+  ...{ task_id: id, task_type: 'noop', attempt: attempt + 1, assignment_id, claim_token, age_ms: 5 },
+  outcome: { kind: 'done', result: { n: 1 }, enqueue },
 });
+const kinds = (json: { reconciled: Array<{ kind: string }> }) => json.reconciled.map((one) => one.kind);
 
 describe('a remote worker', () => {
-  it('registers, hears of work, claims it and reports its end in one exchange', async () => {
-    const { instance_token, heartbeat_timeout, server } = await register();
-    expect(heartbeat_timeout).toBeGreaterThan(0);
-    expect(server).toBe(given.session.facts.serverName);
-    const first = await wait(instance_token);
-    expect(first.json).toMatchObject({ work: false, device: { operator_state: 'active', status: 'online' }, open: [] });
-    const ids = [await given.rows.task({ task_type: 'noop' }), await given.rows.task({ task_type: 'noop' })];
-    const woken = await wait(instance_token, first.json.cursor);
-    expect(woken.json).toMatchObject({ work: true });
-    const claim = { claim_token: hex(), limit: 10, free: 10, types: { noop: { ...ROOM, defer: true } } };
-    const { json } = await exchange(instance_token, { claim });
+  it('hears of work, claims it and reports its end in one exchange', async () => {
+    const first = await wait();
+    expect(first).toMatchObject({ work: false, device: { operator_state: 'active', status: 'online' }, open: [] });
+    const ids = [await rows.task({ task_type: 'noop' }), await rows.task({ task_type: 'noop' })];
+    expect(await wait(`&after=${encodeURIComponent(first.cursor)}`)).toMatchObject({ work: true });
+    const { json, claimed, claim_token } = await exchange({ defer: true });
     expect(json).toMatchObject({ permission: 'open', reconciled: [] });
-    expect(json.claimed.map((one: { id: number }) => one.id)).toEqual(ids);
-    expect(json.claimed[0]).toMatchObject({ deferred: true, assignment_id: null, attempt: 0 });
-    const ends = json.claimed.map((one: never) => done(one, claim.claim_token)).reverse();
-    const over = await exchange(instance_token, { finishes: ends });
-    expect(over.json.reconciled).toEqual(
+    expect(claimed.map((one) => one.id)).toEqual(ids);
+    expect(claimed[0]).toMatchObject({ deferred: true, assignment_id: null, attempt: 0 });
+    const recovered = await call('recover', { instance_token, tokens: [claim_token, hex()] });
+    expect(recovered.json.claimed).toMatchObject(ids.map((id) => ({ id, claim_token })));
+    const finishes = claimed.map((one) => done(one, claim_token)).reverse();
+    expect((await exchange({ finishes })).json.reconciled).toEqual(
       [1, 2].map(() => ({ kind: 'accepted', task_status: 'done', assignment_status: 'completed' })),
     );
-    const again = await exchange(instance_token, { finishes: ends, claim: undefined });
-    expect(again.json.reconciled.map((one: { kind: string }) => one.kind)).toEqual(['committed', 'committed']);
-    const [row] = await given.session.rows(
-      `SELECT COUNT(*) AS n FROM ${given.db.names.assignment} WHERE status = 'completed' AND device_id = 'r1'`,
+    expect(kinds((await exchange({ finishes })).json)).toEqual(['committed', 'committed']);
+    expect(await count(`${names.assignment} WHERE status = 'completed' AND device_id = 'r1'`)).toBe(2);
+  });
+
+  it('registers once for each instance, is refused while another has the id, and closes what the one before left', async () => {
+    const running = { status: 409, json: { code: 'E_DEVICE_RUNNING' } };
+    expect((await register()).json.instance_token).toBe(instance_token);
+    expect(await register({ instance_token: hex() })).toMatchObject(running);
+    expect(await post('/devices/register', { device_id: 'R1' })).toMatchObject(running);
+    expect(await get('/tasks/next?device_id=r1')).toMatchObject(running);
+    const task_id = await rows.task({ task_type: 'noop' });
+    await exchange();
+    await call('sign-off', { instance_token });
+    const former = instance_token;
+    instance_token = hex();
+    await register();
+    expect(await call('exchange', { instance_token: former, finishes: [] })).toMatchObject({
+      ...{ status: 409, json: { code: 'E_SUPERSEDED' } },
+    });
+    expect((await exchange()).claimed).toMatchObject([{ id: task_id, attempt: 1 }]);
+  });
+
+  it('gives rows to deferred claims that go on, writes that attempts run, and hears who revoked one', async () => {
+    const task_id = await rows.task({ task_type: 'noop' });
+    const { claim_token } = await exchange({ defer: true });
+    const deferred = [claim_token, hex()].map((token) => ({ task_id, claim_token: token }));
+    const [{ assignment_id }, ...others] = (await call('starts', { deferred })).json.materialized;
+    expect(others).toEqual([]);
+    const starts = [assignment_id, 999_999].map((id) => ({
+      assignment_id: id,
+      claim_token,
+      age_ms: 1500,
+      lease_s: 60,
+    }));
+    expect((await call('starts', { starts })).json.lost).toEqual([999_999]);
+    const beat = await call('heartbeat', { instance_token, status: 'busy' });
+    const open = { task_id, assignment_id, claim_token, revoked: false };
+    expect(beat.json).toMatchObject({ device: { status: 'busy' }, open: [open] });
+    await session.write(`UPDATE ${names.assignment} SET revoked_at = UTC_TIMESTAMP(3), revoked_by = 'ann'`);
+    expect((await wait()).open).toMatchObject([{ task_id, revoked: true, revoked_by: 'ann' }]);
+  });
+
+  it('reads and stores what is of a task that it holds, and of no other', async () => {
+    const task_data = JSON.stringify({ text: 'x'.repeat(50_000) });
+    const task_id = await rows.task({ task_type: 'noop', task_data });
+    const { claim_token, claimed } = await exchange();
+    expect(claimed).toMatchObject([{ id: task_id, task_data: null }]);
+    await register({ device_id: 'r2', instance_token: hex() });
+    const [mine, other] = [
+      { task_id, claim_token },
+      { task_id, claim_token: hex() },
+    ];
+    const row = { progress: { done: 3, total: 10, message: 'reading' }, metrics: '{"rows":3}' };
+    const body = deflateRawSync('line').toString('base64');
+    const piece = { task_id, attempt: 1, from_byte: 0, to_byte: 5, line_count: 1, body };
+    const value = '{"at":3}';
+    const left = { task_id, attempt: 1 };
+    for (const [path, sent, expected, device] of [
+      ['payload', mine, { held: true }],
+      ['payload', other, { held: false, task_data: null }],
+      ['progress', { rows: [{ ...mine, ...row }] }, { count: expect.toSatisfy((n: number) => n > 0) }],
+      ['progress', { rows: [{ ...other, ...row }] }, { count: 0 }],
+      ['progress', { rows: [{ ...mine, ...row, metrics: '{' }] }, { status: 400 }],
+      ['checkpoints', { ...mine, value }, { held: true }],
+      ['checkpoints', { ...other, value }, { held: false }],
+      ['checkpoints/read', { task_ids: [task_id] }, { checkpoints: [{ task_id, value }] }],
+      ['checkpoints/read', { task_ids: [task_id] }, { checkpoints: [] }, 'r2'],
+      ['checkpoints/delete', left, { deleted: 0 }, 'r2'],
+      ['checkpoints/delete', left, { deleted: 1 }],
+      ['logs', { pieces: [piece] }, { left_out: [left] }, 'r2'],
+      ['logs', { pieces: [piece, { ...piece, task_id: 999_999 }] }, { left_out: [{ ...left, task_id: 999_999 }] }],
+      ['logs/written', { attempts: [left] }, { written: [{ ...left, to_byte: 5 }] }],
+    ] as Array<[string, object, object, string?]>)
+      expect([path, (await call(path, sent, device)).json]).toMatchObject([path, expected]);
+    expect(await count(names.log)).toBe(1);
+  });
+
+  it('delivers ends of an earlier process, each once, with their follow-up tasks', async () => {
+    const [kept, lost] = [await rows.task({ task_type: 'noop' }), await rows.task({ task_type: 'noop' })];
+    const { claim_token, claimed } = await exchange({ defer: true });
+    await session.write(
+      `UPDATE ${names.task} SET claim_token = NULL, status = 'pending', claimed_by = NULL WHERE id = ?`,
+      [lost],
     );
-    expect(Number(row?.n)).toBe(2);
-  });
-
-  it('registers once for each instance, and is refused while another has the id', async () => {
-    const token = hex();
-    await register({ instance_token: token });
-    expect((await register({ instance_token: token })).instance_token).toBe(token);
-    const other = await gateway.call('/api/v1/devices/register', {
-      device_id: 'r1',
-      remote: true,
-      instance_token: hex(),
-    });
-    expect(other).toMatchObject({ status: 409, json: { code: 'E_DEVICE_RUNNING' } });
-    const plain = await gateway.call('/api/v1/devices/register', { device_id: 'R1' });
-    expect(plain).toMatchObject({ status: 409, json: { code: 'E_DEVICE_RUNNING' } });
-    expect(await gateway.call('/api/v1/tasks/next?device_id=r1')).toMatchObject({
-      status: 409,
-      json: { code: 'E_DEVICE_RUNNING' },
-    });
-    await gateway.call(`${DEVICE}/sign-off`, { instance_token: token });
-    await register({ instance_token: hex() });
-    expect(await exchange(token)).toMatchObject({ status: 409, json: { code: 'E_SUPERSEDED' } });
-  });
-
-  it('that has no free slot takes nothing ahead while a task is looked for that the server refuses, and its call is answered', async () => {
-    const { names } = given.db;
-    const odd = "NOT (COALESCE(username = 'odd' AND status = 'running', FALSE))";
-    await given.session.write(`ALTER TABLE ${names.task} ADD CONSTRAINT no_odd_rows CHECK (${odd})`);
-    try {
-      const { instance_token } = await register();
-      const bad = await given.rows.task({ task_type: 'noop', username: 'odd' });
-      const good = [await given.rows.task({ task_type: 'noop' }), await given.rows.task({ task_type: 'noop' })];
-      const refused = await exchange(instance_token);
-      expect(refused).toMatchObject({ status: 200, json: { claimed: [], more: true } });
-      const ahead = { claim_token: hex(), limit: 10, free: 0, types: { noop: { now: 0, later: 10, defer: false } } };
-      expect(await exchange(instance_token, { claim: ahead })).toMatchObject({ status: 200, json: { claimed: [] } });
-      const claimed: number[] = [];
-      while (claimed.length < good.length) {
-        const { status, json } = await exchange(instance_token);
-        expect(status).toBe(200);
-        claimed.push(...json.claimed.map((one: { id: number }) => one.id));
-      }
-      expect(claimed.sort()).toEqual(good);
-      expect(await readTask(given.session, names, bad)).toMatchObject({ status: 'failed' });
-    } finally {
-      await given.session.write(`ALTER TABLE ${names.task} DROP CONSTRAINT no_odd_rows`);
-    }
+    const of = (enqueue: object[]) => claimed.map((one) => done(one, claim_token, enqueue));
+    const deliver = (finishes: object[]) => call('deliver', { instance_token, finishes });
+    expect((await deliver(of([{ no: 'type' }]))).status).toBe(400);
+    const finishes = of([{ task_type: 'noop', dedupe_key: 'follow-up' }]);
+    expect((await deliver([finishes[0]!, finishes[0]!])).status).toBe(400);
+    expect(kinds((await deliver(finishes)).json)).toEqual(['accepted', 'lost']);
+    expect(kinds((await deliver(finishes)).json)).toEqual(['committed', 'lost']);
+    expect(await count(`${names.task} WHERE dedupe_key = 'follow-up' AND parent_id = ${kept}`)).toBe(1);
   });
 });

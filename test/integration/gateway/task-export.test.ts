@@ -1,24 +1,23 @@
 // Exports over HTTP: whole, as fast as the client reads, and without a session for one that does not.
-import { connect } from 'node:net';
 import { describe, expect } from 'vitest';
-import { insertAttempt, insertDevice, insertTask } from '../../helpers/factories.ts';
+import { insertAttempt } from '../../helpers/factories.ts';
 import { it } from '../../helpers/fixture.ts';
 import { stopGateways } from '../../helpers/gateway.ts';
 import { eachWithGateway, type GatewayApi } from '../../helpers/gateway-api.ts';
+import { rawSocket, statusOf } from '../../helpers/raw-http.ts';
 import { until } from '../../helpers/wait.ts';
 
-let { session, names, gateway } = {} as GatewayApi;
-eachWithGateway((opened) => ({ session, names, gateway } = opened));
+let { session, names, rows, gateway } = {} as GatewayApi;
+eachWithGateway((opened) => ({ session, names, rows, gateway } = opened));
 
 const PATH = '/api/v1/tasks/results/export';
 const exported = async (query = '') => {
   const response = await fetch(`${gateway.url}${PATH}?${query}`);
   return { status: response.status, type: response.headers.get('content-type'), text: await response.text() };
 };
-
 const linesOf = (text: string) =>
   text
-    .trim()
+    .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line));
 
@@ -31,12 +30,12 @@ async function fill(): Promise<void> {
 }
 
 describe('an export', () => {
-  it('has a line for each task that fits, oldest first, with its result', async () => {
-    const device = await insertDevice(session, names, { device_id: 'w1' });
-    const done = await insertTask(session, names, { status: 'done', attempt: 1, task_type: 'u' });
+  it('has a line for each task that fits, oldest first, with its result; what cannot begin is a problem', async () => {
+    const device = await rows.device({ device_id: 'w1' });
+    const done = await rows.task({ status: 'done', attempt: 1, task_type: 'u' });
     const columns = { status: 'completed', result: '{"rows":2}' };
     await insertAttempt(session, names, { device, task_id: done, columns });
-    const waits = await insertTask(session, names);
+    const waits = await rows.task();
     const { type, text } = await exported();
     expect(type).toMatch(/^application\/x-ndjson/);
     expect(linesOf(text)).toMatchObject([
@@ -47,23 +46,22 @@ describe('an export', () => {
     expect(csv.type).toMatch(/^text\/csv/);
     expect(csv.text).toMatch(/^task_id,task_type.*\r\n\d+,u,done.*\r\n$/);
     expect((await exported('status=failed')).text).toBe('');
-  });
-
-  it.for([
-    ['status=lost', 400],
-    ['device_id=nobody', 404],
-    ['form=csv', 400],
-  ] as const)('of %s cannot begin, and is a problem', async ([query, status]) => {
-    const answer = await exported(query);
-    expect(answer).toMatchObject({ status, type: 'application/problem+json' });
-    expect(JSON.parse(answer.text).status).toBe(status);
+    for (const [query, status] of Object.entries({ 'status=lost': 400, 'device_id=nobody': 404 }))
+      expect(await exported(query)).toMatchObject({ status, type: 'application/problem+json' });
   });
 
   it('holds no session and stops reading while its client does not read, and ends when the client goes', async () => {
     await fill();
     const ids = linesOf((await exported()).text).map(({ task_id }) => task_id);
     expect(new Set(ids).size).toBe(20_000);
-    const sockets = await Promise.all(Array.from({ length: 4 }, () => unread()));
+    const open = async () => {
+      const one = await rawSocket(gateway.url);
+      one.socket.write(`GET ${PATH} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      await new Promise((resolve) => one.socket.once('data', resolve));
+      return statusOf(one.text) === 200 && one.socket.pause();
+    };
+    // The place of the first is free again in a moment.
+    const clients = await Promise.all(Array.from({ length: 4 }, () => until(open)));
     const { requests } = gateway.gateway;
     let uses = 0;
     const use = requests.use.bind(requests);
@@ -80,28 +78,15 @@ describe('an export', () => {
     });
     // One more than a gateway writes at once.
     expect((await exported()).status).toBe(503);
-    for (const one of sockets) one.destroy();
+    for (const one of clients) one.destroy();
     await until(async () => (await exported('status=failed')).status === 200);
   });
 
   it('that breaks off does not look complete', async () => {
     await fill();
-    const response = await fetch(`${gateway.url}${PATH}`);
-    const reader = response.body!.getReader();
-    await reader.read();
-    const rest = (async () => {
-      while (!(await reader.read()).done);
-    })();
+    const rest = (await fetch(`${gateway.url}${PATH}`)).text();
     rest.catch(() => {});
     await stopGateways();
     await expect(rest).rejects.toThrow();
   });
 });
-
-async function unread() {
-  const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
-  socket.write(`GET ${PATH} HTTP/1.1\r\nHost: x\r\n\r\n`);
-  await new Promise((resolve) => socket.once('readable', resolve));
-  socket.pause();
-  return socket;
-}

@@ -16,28 +16,18 @@ const post = (url: string, more: Partial<Posting> & { allow?: string[] } = {}) =
 
 describe('a delivery', () => {
   it('is one POST of JSON; any 2xx says that it has arrived', async () => {
-    for (const code of [200, 202, 204]) {
-      const there = await receiver((_, response) => response.writeHead(code).end());
-      expect(await post(`${there.url}/afd?team=a`)).toMatchObject({ code, error: null });
-      expect(there.received).toMatchObject([
-        {
-          path: '/afd?team=a',
-          headers: { 'content-type': 'application/json', 'webhook-id': 'msg_1', 'user-agent': 'afd' },
-          body: '{"type":"task.done"}',
-        },
-      ]);
-    }
+    const there = await receiver((_, response) => response.writeHead(202).end());
+    expect(await post(`${there.url}/afd?team=a`)).toMatchObject({ code: 202, error: null });
+    const headers = { 'content-type': 'application/json', 'webhook-id': 'msg_1', 'user-agent': 'afd' };
+    expect(there.received).toMatchObject([{ path: '/afd?team=a', headers, body: '{"type":"task.done"}' }]);
   });
 
   it('that is refused says why, in one line that no terminal obeys', async () => {
     const there = await receiver((_, response) =>
       response.writeHead(503, { 'retry-after': '120' }).end('down\r\n\u001b[31m for\u202e maintenance\u0000'),
     );
-    expect(await post(there.url)).toMatchObject({
-      code: 503,
-      error: 'HTTP 503: down [31m for maintenance',
-      retryAfterS: 120,
-    });
+    const error = 'HTTP 503: down [31m for maintenance';
+    expect(await post(there.url)).toMatchObject({ code: 503, error, retryAfterS: 120 });
   });
 
   it('RB13 follows no redirect', async () => {
@@ -47,18 +37,11 @@ describe('a delivery', () => {
     expect(secret.connections()).toBe(0);
   });
 
-  it('gives up an answer that does not come, or does not end', async () => {
-    const silent = await receiver(() => {});
-    expect(await post(silent.url, { limitMs: 50 })).toMatchObject({ code: null, error: 'no answer within 0.05 s' });
-    const endless = await receiver((_, response) => {
-      response.writeHead(500);
-      response.write('x');
-    });
+  it('gives up an answer that does not end, or with its signal, and reads the beginning of a long one', async () => {
+    const endless = await receiver((_, response) => void response.writeHead(500).write('x'));
     expect(await post(endless.url, { limitMs: 50 })).toMatchObject({ error: 'no answer within 0.05 s' });
-  });
-
-  it('reads the beginning of a long answer', async () => {
-    const there = await receiver((_, response) => {
+    expect((await post(endless.url, { signal: AbortSignal.abort() })).error).toBeTypeOf('string');
+    const long = await receiver((_, response) => {
       response.writeHead(500);
       const more = () => {
         while (response.write('y'.repeat(65_536)));
@@ -66,38 +49,25 @@ describe('a delivery', () => {
       response.on('drain', more);
       more();
     });
-    expect(await post(there.url)).toMatchObject({ code: 500, error: `HTTP 500: ${'y'.repeat(200)}` });
+    expect(await post(long.url)).toMatchObject({ code: 500, error: `HTTP 500: ${'y'.repeat(200)}` });
   });
 
-  it('says why nobody answers', async () => {
+  it('says why nobody answers, or is not to be trusted', async () => {
     const gone = await receiver();
     await gone.close();
     expect((await post(gone.url)).error).toContain('ECONNREFUSED');
     expect((await post('https://hooks.invalid/')).error).toContain('hooks.invalid');
-    const plain = await receiver((_, response) => response.socket?.destroy());
-    expect((await post(plain.url)).error).toBeTypeOf('string');
-  });
-
-  it('goes to nobody whose certificate is not to be trusted', async () => {
     const there = await receiver(undefined, { certificate: certificateFor('DNS:localhost') });
     expect((await post(there.url)).error).toContain('self-signed');
     expect(there.received).toEqual([]);
-  });
-
-  it('is broken off with its signal', async () => {
-    const silent = await receiver(() => {});
-    const stop = new AbortController();
-    const posted = post(silent.url, { signal: stop.signal });
-    stop.abort();
-    expect((await posted).error).toBeTypeOf('string');
   });
 });
 
 describe('RB13 an address that is not allowed', () => {
   it('is not even connected to', async () => {
     const there = await receiver();
-    for (const allow of [[], ['10.0.0.0/8']])
-      expect((await post(there.url, { allow })).error).toContain('127.0.0.1 is no address of the internet (loopback)');
+    const refused = '127.0.0.1 is no address of the internet (loopback)';
+    expect((await post(there.url, { allow: ['10.0.0.0/8'] })).error).toContain(refused);
     expect(there.connections()).toBe(0);
   });
 
@@ -109,7 +79,7 @@ describe('RB13 an address that is not allowed', () => {
     expect([there.connections(), other.connections()]).toEqual([1, 0]);
   });
 
-  it('gets nothing in clear, though the name has an allowed one as well', async () => {
+  it('gets nothing in clear', async () => {
     expect((await post('http://8.8.8.8/')).error).toBe(
       'http:// is only for networks that master.webhook_networks names',
     );

