@@ -105,7 +105,7 @@ describe('F1 an answer that is not a success', () => {
 });
 
 describe('when an answer is tried again', () => {
-  it.each<[said: object, seconds: number | undefined]>([
+  it.each<[said: Record<string, unknown>, seconds: number | undefined]>([
     [{ after: null, until: null }, undefined],
     [{}, undefined],
     [{ after: '5m', until: '2026-11-24T08:00:01Z' }, 300],

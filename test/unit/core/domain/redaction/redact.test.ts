@@ -36,11 +36,11 @@ describe('finding S1: secrets are looked for in one pass', () => {
     expect(reads(() => redactText(text))).toBeLessThan(3 * text.length);
   });
 
-  it.each([
+  it.each<[string, string]>([
     ['one://a:p@h two://b:q@h,three://c:r@h', 'one://a:***@h two://b:***@h'],
     ['mysql://:secret@h ://u:secret@h A+B://u:\tx@h', 'mysql://:***@h ://u:***@h A+B://u:\tx@h'],
     ['https://example.com:8080/a@b c', 'https://example.com:***@b c'],
-    ...['a://b:@h', 'mail@example.com', 'x://y', '://', ''].map((plain) => [plain, plain] as const),
+    ...['a://b:@h', 'mail@example.com', 'x://y', '://', ''].map((plain): [string, string] => [plain, plain]),
   ])('and found wherever they are: %s', (text, shown) => {
     const page = 'a.'.repeat(5000);
     expect(redactText(`${page} ${text} ${page}`)).toBe(`${page} ${shown} ${page}`);
