@@ -9,47 +9,23 @@ import { DATABASE, folder, load, refusal } from './config-folder.ts';
 const CONFIG = { AFD_CONFIG: 'afd.yaml' };
 
 describe('where the database is', () => {
-  it.each<[how: string, database: string, found: object, env?: Record<string, string>]>([
-    [
-      'is read from a url, percent-encoding undone',
-      'url: "mysql://us%40er:p%2Fw%3A@[::1]:3307/fl-eet"',
-      { host: '::1', port: 3307, user: 'us@er', password: 'p/w:', database: 'fl-eet' },
-    ],
-    [
-      'is a socket when the url names one',
-      'url: "mysql://afd@localhost/afd?socket=/run/my.sock"',
-      { socketPath: '/run/my.sock', user: 'afd', database: 'afd' },
-    ],
-    [
-      'takes parts over a url of the same source',
-      'url: "mysql://a:pw@127.0.0.1:1/s1", host: 127.0.0.2, port: 2, user: b, name: s2',
-      { host: '127.0.0.2', port: 2, user: 'b', password: 'pw', database: 's2' },
-    ],
-    [
-      'takes a url of the environment over parts of the file, which fill what the url leaves out',
-      'host: 127.0.0.2, port: 2, user: b, password: filled, name: s2',
-      { host: '127.0.0.1', port: 2, user: 'a', password: 'filled', database: 's1' },
-      { AFD_DATABASE_URL: 'mysql://a@127.0.0.1/s1', ...CONFIG },
-    ],
-    [
-      'takes a part of the environment over a url of the file',
-      'url: "mysql://a@127.0.0.1:1/s"',
-      { host: '127.0.0.2', port: 1, user: 'a', database: 's' },
-      { AFD_DATABASE_HOST: '127.0.0.2', ...CONFIG },
-    ],
-    [
-      'takes a host of a higher source over a socket',
-      'socket: /run/my.sock, user: a, name: s',
-      { host: '127.0.0.1', port: 3306, user: 'a', database: 's' },
-      { AFD_DATABASE_HOST: '127.0.0.1' },
-    ],
-    [
-      'is one server as always when there is only one of several',
-      'hosts: [127.0.0.1:3307], user: a, name: s',
-      { host: '127.0.0.1', port: 3307, user: 'a', database: 's' },
-    ],
-  ])('%s', async (_, database, found, env = {}) => {
-    expect((await load(`database: { ${database} }`, { env })).database).toEqual(found);
+  const PARTS = 'host: 127.0.0.2, port: 2, user: b, password: q, name: t';
+  const URL = 'mysql://a:p@127.0.0.1:1/s';
+  const ENV_HOST = { AFD_DATABASE_HOST: '127.0.0.3', ...CONFIG };
+
+  it.each<[how: string, database: string, found: string, env?: Record<string, string>]>([
+    ['is read from a url, decoded', 'url: "mysql://us%40er:p%2Fw%3A@[::1]:1/s-1"', '::1 1 us@er p/w: s-1'],
+    ['is a socket when the url names one', 'url: "mysql://a@localhost/s?socket=/my.sock"', '/my.sock a s'],
+    ['takes parts over a url of the same source', `url: "${URL}", host: 127.0.0.2, user: b`, '127.0.0.2 1 b p s'],
+    ['takes a url of the environment over parts', PARTS, '127.0.0.1 1 a p s', { AFD_DATABASE_URL: URL }],
+    ['and parts for the rest', PARTS, '127.0.0.1 2 a q s', { AFD_DATABASE_URL: 'mysql://a@127.0.0.1/s', ...CONFIG }],
+    ['takes a part of the environment over a url', `url: "${URL}"`, '127.0.0.3 1 a p s', ENV_HOST],
+    ['takes a host of a higher source over a socket', 'socket: /s, user: a, name: s', '127.0.0.3 3306 a s', ENV_HOST],
+    ['is one server when there is only one of several', 'hosts: [127.0.0.1:3], user: a, name: s', '127.0.0.1 3 a s'],
+  ])('%s', async (_, yaml, found, env = {}) => {
+    const { database } = await load(`database: { ${yaml} }`, { env });
+    expect(Object.values(database).join(' ')).toBe(found);
+    expect('socketPath' in database).toBe(found.startsWith('/'));
   });
 
   it('has TLS that verifies the host name unless told otherwise, and a password file without its last line break', async () => {

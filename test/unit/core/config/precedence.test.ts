@@ -57,20 +57,16 @@ describe("the design document's examples", () => {
   });
 });
 
-it('dangerous values are warned about, and obeyed', async () => {
-  const yaml = `master: { lease_trust: 10, heartbeat_timeout: 3, lock_check_interval: 0, max_retry_count: 0 }
-worker: { max_concurrent_tasks: 101, on_lost_database: finish }`;
-  const { config, warnings } = await load(yaml, { env: URL_OF_ENV });
-  expect(config.master.heartbeat_timeout).toBe(3);
-  for (const sentence of [
-    'master.heartbeat_timeout is 3 s, less than',
-    'master.lease_trust (10 s) is not below master.lease_duration (10 s)',
-    'master.lock_check_interval is 0',
-    'master.max_retry_count is 0',
-    'worker.max_concurrent_tasks is 101',
-    'worker.on_lost_database is finish',
-  ])
-    expect(warnings).toContainEqual(expect.stringContaining(sentence));
+it.each([
+  ['master: { heartbeat_timeout: 3 }', 'master.heartbeat_timeout is 3 s, less than'],
+  ['master: { lease_trust: 10 }', 'master.lease_trust (10 s) is not below master.lease_duration (10 s)'],
+  ['master: { lock_check_interval: 0 }', 'master.lock_check_interval is 0'],
+  ['master: { max_retry_count: 0 }', 'master.max_retry_count is 0'],
+  ['worker: { max_concurrent_tasks: 101 }', 'worker.max_concurrent_tasks is 101'],
+  ['worker: { on_lost_database: finish }', 'worker.on_lost_database is finish'],
+])('a dangerous value is obeyed, with a warning: %s', async (yaml, sentence) => {
+  const { warnings } = await load(yaml, { env: URL_OF_ENV });
+  expect(warnings).toContainEqual(expect.stringContaining(sentence));
 });
 
 describe('the environment', () => {

@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { DeviceView } from '../../../../../src/core/domain/placement/device-view.ts';
-import { eligible } from '../../../../../src/core/domain/placement/eligible.ts';
 import { placeTasks, rankDevices } from '../../../../../src/core/domain/placement/place-tasks.ts';
 import { DEFAULT_POLICY, type PlacementPolicy } from '../../../../../src/core/domain/placement/policy.ts';
-import { device, LANE, randomFrom } from './devices.ts';
+import { device, LANE } from './devices.ts';
 
 const place = (n: number, devices: DeviceView[], policy: Partial<PlacementPolicy> = {}) =>
   Object.fromEntries([...placeTasks(LANE, n, devices, { ...DEFAULT_POLICY, ...policy })].sort());
@@ -78,34 +77,6 @@ test('the ranking offers free devices by score, then full ones by load', () => {
   const devices = [9, 5, 2, 0].map((running) => device(`with ${running}`, { running }));
   const order = ['with 0', 'with 2', 'with 5', 'with 9'];
   expect(rank([...devices, device('gone', { unavailable: 'is offline' })])).toEqual(order);
-});
-
-test('whatever the fleet: a plan gives only to eligible devices, within their free slots, and all that fits', () => {
-  const random = randomFrom(11);
-  for (let n = 0; n < 1000; n += 1) {
-    const devices = Array.from({ length: Math.floor(random() * 6) }, (_, at) =>
-      device(`d${at}`, {
-        slots: Math.floor(random() * 6),
-        running: Math.floor(random() * 6),
-        unavailable: random() < 0.2 ? 'is paused' : null,
-        over_limits: random() < 0.2 ? ['cpu over'] : [],
-        recent_claims: Math.floor(random() * 9),
-      }),
-    );
-    const strategy = (['least_tasks', 'round_robin', 'weighted'] as const)[n % 3]!;
-    const wanted = Math.floor(random() * 12);
-    const able = devices.filter((one) => eligible(one, LANE).ok);
-    const free = new Map(able.map((one) => [one.device_id, Math.max(0, one.slots - one.running)]));
-    const room = [...free.values()].reduce((sum, one) => sum + one, 0);
-    const plan = Object.entries(place(wanted, devices, { strategy }));
-    const given = plan.reduce((sum, [, times]) => sum + times, 0);
-    if (room === 0) expect(given).toBe(able.length > 0 && wanted > 0 ? 1 : 0);
-    else {
-      expect(given).toBe(Math.min(wanted, room));
-      for (const [id, times] of plan) expect(times).toBeLessThanOrEqual(free.get(id)!);
-    }
-    expect(rank(devices, { strategy }).sort()).toEqual([...free.keys()].sort());
-  }
 });
 
 describe('of equal devices', () => {

@@ -21,7 +21,10 @@ test.each<[sentence: string, DeviceView[], Partial<WaitingTask>?]>([
   ['it is due in 1 s', [], { due_in: 0.1, target_device_id: 'z' }],
   ['no worker is registered', []],
   ['b will claim it', [device('a', { running: 2 }), device('b')]],
-  ['a will claim it when it runs fewer than 2 of type sync_data', [device('a', { capabilities: twoAtOnce() })]],
+  [
+    'a will claim it when it runs fewer than 2 of type sync_data',
+    [device('b', { running: 1 }), device('a', twoAtOnce())],
+  ],
   ['it is directed at b, which will claim it', [device('a'), device('b')], { target_device_id: 'B' }],
   ['it is directed at z, which is not registered', [device('b')], { target_device_id: 'z' }],
   [
@@ -44,7 +47,7 @@ test.each<[sentence: string, DeviceView[], Partial<WaitingTask>?]>([
 });
 
 function twoAtOnce() {
-  return { supported_tasks: ['sync_data'], max_per_type: { sync_data: 2 } };
+  return { capabilities: { supported_tasks: ['sync_data'], max_per_type: { sync_data: 2 } } };
 }
 
 test('a device below the minimum is named with its score and who reaches it; who scores just that much is not below', () => {
