@@ -53,13 +53,9 @@ describe('a score', () => {
     expect(found.total).toBeCloseTo(0.4 * 0.4 + 0.3 * 0.5 + 0.2 * 0.9 + 0.1 * 0.5, 12);
   });
 
-  it.each([
-    ['one of five', 1, 5, 0.8],
-    ['full', 5, 5, 0],
-    ['fuller than full: its slots were lowered', 7, 5, 0],
-    ['without slots', 0, 0, 0],
-  ])('has the load factor of a device that is %s', (_, running, slots, expected) => {
-    expect(parts({ running, slots }).load_factor).toBeCloseTo(expected, 12);
+  it('has the load factor: the share of free slots, 0 without any, or when its slots were lowered', () => {
+    const load = (running: number, slots: number) => parts({ running, slots }).load_factor;
+    expect([load(1, 5), load(5, 5), load(7, 5), load(0, 0)]).toEqual([0.8, 0, 0, 0]);
   });
 
   it.each([

@@ -72,13 +72,8 @@ describe('a new task', () => {
     expect(suggestions).toEqual([`afd tasks add --type sync_apps --data '{"username":"user@example.com"}'`]);
   });
 
-  it.each([
-    ['task_type', 32],
-    ['username', 255],
-    ['app_id', 128],
-    ['dedupe_key', 191],
-    ['concurrency_key', 191],
-  ])('F5 has a %s of at most %i characters, each counted once', (name, most) => {
+  const lengths = { task_type: 32, username: 255, app_id: 128, dedupe_key: 191, concurrency_key: 191 };
+  it.each(Object.entries(lengths))('F5 has a %s of at most %i characters, each counted once', (name, most) => {
     expect(checkNewTasks({ task_type: 'a', [name]: '🌞'.repeat(most) })).toHaveLength(1);
     expect(only({ [name]: 'x'.repeat(most + 1) })).toBe(`${name} must have at most ${most} characters`);
   });
