@@ -143,13 +143,8 @@ describe('several hosts', () => {
   });
 
   it('are names or addresses, with a port or without', () => {
-    const hosts = ['db-1.example', 'db:1', '::1', '[::1]'].map((text) => Object.values(parseHost(text) ?? {}));
-    expect(hosts).toEqual([
-      ['db-1.example', undefined],
-      ['db', 1],
-      ['::1', undefined],
-      ['::1', undefined],
-    ]);
+    const hosts = ['db-1.example', 'db:1', '::1', '[::1]'].map((text) => JSON.stringify(parseHost(text)));
+    expect(hosts).toEqual(['{"host":"db-1.example"}', '{"host":"db","port":1}', '{"host":"::1"}', '{"host":"::1"}']);
     for (const none of ['db:0', 'db:65536', '[db]:3306', 'u@db', '']) expect(parseHost(none), none).toBeUndefined();
   });
 });

@@ -2,14 +2,13 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { CONFIG_KEYS, SCALAR_KEYS } from '../../../../src/core/config/config-keys.ts';
 import { configSchema } from '../../../../src/core/config/config-schema.ts';
-import { OF_REMOTE_WORKERS } from '../../../../src/core/config/config-warnings.ts';
 import { getValue, setValue } from '../../../../src/core/config/dotted.ts';
 import { variableOf } from '../../../../src/core/config/environment.ts';
 import { loadConfig } from '../../../../src/core/config/load-config.ts';
-import { DATABASE, folder } from './config-folder.ts';
+import { folder } from './config-folder.ts';
 
 const DEFAULTS = configSchema.parse({});
 /** Words, as an environment variable holds them; each key takes those that its type accepts. */
@@ -81,7 +80,7 @@ it.each(SCALAR_KEYS)('H1 flag over environment over file over default, also wher
   }
 });
 
-describe('H3 no key is parsed and then forgotten', () => {
+it('H3 no key is parsed and then forgotten: every key is read, and one that is not would be seen', () => {
   /** Names that the code reads: properties, also destructured ones; comments and strings are none. */
   const names = new Set<string>();
   const visit = (node: ts.Node): void => {
@@ -99,14 +98,6 @@ describe('H3 no key is parsed and then forgotten', () => {
   }
   const isRead = (key: string) => names.has(key.split('.').at(-1)!);
 
-  it('every key is read, and one that is not would be seen', () => {
-    expect(CONFIG_KEYS.filter((key) => !isRead(key))).toEqual([]);
-    expect(isRead('master.auto_scaling')).toBe(false);
-  });
-
-  it.each(OF_REMOTE_WORKERS)('%s is named to the operator where it does nothing', async (key) => {
-    const cwd = folder({ 'afd.yaml': DATABASE });
-    const { warnings } = await loadConfig({ cwd, env: { [variableOf(key)]: wordsFor(key)[0] } });
-    expect(warnings.filter((sentence) => sentence.includes(`${key} is not used`))).toHaveLength(1);
-  });
+  expect(CONFIG_KEYS.filter((key) => !isRead(key))).toEqual([]);
+  expect(isRead('master.auto_scaling')).toBe(false);
 });

@@ -47,17 +47,6 @@ describe('finding S14: a password file', () => {
     await expect(loadConfig({ cwd, env: {} })).rejects.toThrow(why);
   });
 
-  it('may be a pipe to which a password manager writes', () => {
-    const load = join(process.cwd(), 'dist/core/config/load-config.js');
-    const script = `import { loadConfig } from ${JSON.stringify(load)};
-      console.log((await loadConfig({ cwd: '/', env: process.env })).database.password);`;
-    const line = 'AFD_DATABASE_PASSWORD_FILE=<(printf "from a pipe\\n") "$@"';
-    const login = { AFD_DATABASE_HOST: '127.0.0.1', AFD_DATABASE_USER: 'u', AFD_DATABASE_NAME: 's' };
-    const argv = ['--norc', '-c', line, 'bash', process.execPath, '--input-type=module', '-e', script];
-    const env = { PATH: process.env.PATH, ...login };
-    expect(execFileSync('bash', argv, { env, encoding: 'utf8' })).toBe('from a pipe\n');
-  });
-
   it.each([
     ['secret', WITH_FILE, 'password_file cannot be read: it is a pipe, and no more data arrived within 2 s'],
     ['afd.yaml', {}, 'afd.yaml cannot be read: it is a pipe'],

@@ -60,10 +60,6 @@ it('a value that is dangerous here is warned about; names that this version does
   expect(warnings).toEqual([expect.stringContaining(danger)]);
 });
 
-it('every key fits the column that holds its name', () => {
-  expect(FLEET_KEYS.filter((key) => key.length > 64)).toEqual([]);
-});
-
 const NUMBERS = FLEET_KEYS.filter((key) => key !== 'load_balancer.strategy');
 
 it.each(NUMBERS)('finding S8: %s out of its range is not valid: one warning each, and the own value', async (key) => {

@@ -5,33 +5,26 @@ import { loadConfig } from '../../../../src/core/config/load-config.ts';
 import { DATABASE, folder, load, refusal } from './config-folder.ts';
 import { MASTER, WORKER } from './document.ts';
 
-const KEY = 'worker.max_concurrent_tasks';
-const flag = (value: unknown) => [{ flag: '--slots', key: KEY, value }];
+const flag = (value: unknown) => [{ flag: '--slots', key: 'worker.max_concurrent_tasks', value }];
 const URL_OF_ENV = { AFD_DATABASE_URL: 'mysql://afd@127.0.0.1:3306/afd' };
 
 describe('capabilities.max_concurrent of the design document', () => {
-  const capable = (rest = '', max: unknown = 8) =>
-    `${DATABASE}worker: { capabilities: { max_concurrent: ${max} }${rest} }\n`;
-
-  it('is the number of slots where nobody gives max_concurrent_tasks', async () => {
-    const { config, origins, warnings } = await load(capable());
-    expect([config.worker.max_concurrent_tasks, origins[KEY]]).toEqual([8, 'file']);
-    expect(warnings.filter((one) => one.includes('max_concurrent'))).toEqual([]);
-  });
+  const capable = (max: unknown, rest = '') => `${DATABASE}worker: { capabilities: { max_concurrent: ${max} }${rest} }`;
 
   it.each<[string, string, Parameters<typeof load>[1], number]>([
-    ['the file', ', max_concurrent_tasks: 3', {}, 3],
-    ['the environment', '', { env: { AFD_WORKER_MAX_CONCURRENT_TASKS: '7' } }, 7],
-    ['a flag', '', { flags: flag(5) }, 5],
-  ])('yields to max_concurrent_tasks of %s, with a warning that names both', async (_, rest, options, slots) => {
-    const { config, warnings } = await load(capable(rest), options);
+    ['is the number of slots where nobody gives another', '', {}, 8],
+    ['yields to max_concurrent_tasks of the file', ', max_concurrent_tasks: 3', {}, 3],
+    ['yields to that of the environment', '', { env: { AFD_WORKER_MAX_CONCURRENT_TASKS: '7' } }, 7],
+    ['yields to a flag', '', { flags: flag(5) }, 5],
+  ])('%s, with a warning that names both', async (_, rest, options, slots) => {
+    const { config, warnings } = await load(capable(8, rest), options);
     expect(config.worker.max_concurrent_tasks).toBe(slots);
-    const sentence = `worker.capabilities.max_concurrent is 8, but worker.max_concurrent_tasks is ${slots}`;
-    expect(warnings).toContainEqual(expect.stringContaining(sentence));
+    const both = `worker.capabilities.max_concurrent is 8, but worker.max_concurrent_tasks is ${slots}`;
+    expect(warnings.filter((one) => one.startsWith(both))).toHaveLength(slots === 8 ? 0 : 1);
   });
 
   it.each(['0', '1.5', 'many'])('is refused when it is %s', async (value) => {
-    expect((await refusal(capable('', value))).message).toContain('worker.capabilities.max_concurrent');
+    expect((await refusal(capable(value))).message).toContain('worker.capabilities.max_concurrent');
   });
 });
 
@@ -58,11 +51,8 @@ describe("the design document's examples", () => {
 });
 
 it.each([
-  ['master: { heartbeat_timeout: 3 }', 'master.heartbeat_timeout is 3 s, less than'],
   ['master: { lease_trust: 10 }', 'master.lease_trust (10 s) is not below master.lease_duration (10 s)'],
   ['master: { lock_check_interval: 0 }', 'master.lock_check_interval is 0'],
-  ['master: { max_retry_count: 0 }', 'master.max_retry_count is 0'],
-  ['worker: { max_concurrent_tasks: 101 }', 'worker.max_concurrent_tasks is 101'],
   ['worker: { on_lost_database: finish }', 'worker.on_lost_database is finish'],
 ])('a dangerous value is obeyed, with a warning: %s', async (yaml, sentence) => {
   const { warnings } = await load(yaml, { env: URL_OF_ENV });
@@ -104,17 +94,17 @@ describe('the environment', () => {
 
 describe('the file', () => {
   it('is that of --config, of AFD_CONFIG, then afd.yaml before afd.yml before afd.json of the working directory', async () => {
-    const files = ['two.json', 'one.yaml', 'afd.yaml', 'afd.yml', 'afd.json'];
-    const cwd = folder(Object.fromEntries(files.map((name) => [name, '{}'])));
-    const file = async (env: Record<string, string>, name?: string) => {
-      const found = await loadConfig({ cwd, env: { ...URL_OF_ENV, ...env }, ...(name && { file: name }) });
-      return found.file;
+    const cwd = folder({ 'two.json': '{}', 'one.yaml': '{}', 'afd.yml': '{}', 'afd.json': '{}' });
+    const file = async (options: { file?: string; env?: Record<string, string> } = {}) => {
+      const found = await loadConfig({ cwd, ...options, env: { ...URL_OF_ENV, ...options.env } });
+      return found.file?.slice(cwd.length + 1);
     };
-    expect(await file({ AFD_CONFIG: 'two.json' }, 'one.yaml')).toBe(join(cwd, 'one.yaml'));
-    expect(await file({ AFD_CONFIG: 'two.json' })).toBe(join(cwd, 'two.json'));
-    expect(await file({})).toBe(join(cwd, 'afd.yaml'));
-    const other = folder({ 'afd.yml': '{}', 'afd.json': '{}' });
-    expect((await loadConfig({ cwd: other, env: URL_OF_ENV })).file).toBe(join(other, 'afd.yml'));
+    const env = { AFD_CONFIG: 'two.json' };
+    expect([await file({ env, file: 'one.yaml' }), await file({ env }), await file()]).toEqual([
+      ...['one.yaml', 'two.json', 'afd.yml'],
+    ]);
+    writeFileSync(join(cwd, 'afd.yaml'), '{}');
+    expect(await file()).toBe('afd.yaml');
   });
 
   it('is that of the user when the working directory has none, and its folder is where paths begin', async () => {
