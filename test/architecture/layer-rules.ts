@@ -21,52 +21,31 @@ export const RULES = {
 export type Rule = keyof typeof RULES;
 
 /** `path` is relative to the project, with slashes: `src/core/runtime/clock.ts`. */
-export interface Source {
-  path: string;
-  text: string;
-}
-
-export interface Violation {
-  rule: Rule;
-  path: string;
-  line: number;
-  message: string;
-}
-
+export type Source = Record<'path' | 'text', string>;
+type Violation = { rule: Rule; path: string; line: number; message: string };
 type Layer = 'domain' | 'db' | 'http' | 'core' | 'gateway' | 'cli' | 'commands' | 'index';
-interface Permission {
-  /** With ` (types)` behind those that may be imported by `import type` alone. */
-  layers: string[];
-  packages: string[];
-}
+/** ` (types)` stands behind layers that may be imported by `import type` alone. */
+type Permission = Record<'layers' | 'packages', string[]>;
 
 /** What a layer may import, by the table. */
 function permissions(): Record<Layer, Permission> {
   const agents = readFileSync(new URL('../../AGENTS.md', import.meta.url), 'utf8');
   const cells = (row: string) => {
     const [, text = ''] = new RegExp(`^\\| ${row} +\\|(.*)\\|$`, 'm').exec(agents) ?? [];
-    return text.split('|').map((cell) => cell.trim().split(/, ?/));
+    return text
+      .replace('oclif', '@oclif/core')
+      .split('|')
+      .map((cell) => cell.trim().split(', '));
   };
   const [layers, packages] = [cells('own layers'), cells('packages')];
-  const column = (n: number): Permission => ({
-    layers: layers[n] ?? [],
-    packages: (packages[n] ?? []).map((name) => (name === 'oclif' ? '@oclif/core' : name)),
-  });
-  const [domain, db, http, core, gateway, outer] = [0, 1, 2, 3, 4, 5].map(column) as Permission[];
+  const column = (n: number): Permission => ({ layers: layers[n]!, packages: packages[n]! });
+  const [domain, db, http, core, gateway, outer] = [column(0), column(1), column(2), column(3), column(4), column(5)];
   const index = { layers: ['core', 'domain'], packages: [] };
-  return {
-    domain: domain!,
-    db: db!,
-    http: http!,
-    core: core!,
-    gateway: gateway!,
-    cli: outer!,
-    commands: outer!,
-    index,
-  };
+  return { domain, db, http, core, gateway, cli: outer, commands: outer, index };
 }
 
 export const MAY_IMPORT = permissions();
+const PASSED_IN = 'environment, argv and signals are passed in';
 const OUTER = new Set<Layer>(['cli', 'commands']);
 /** Parts of Node without I/O and without clocks. */
 const DOMAIN_NODE = new Set(['node:crypto', 'node:string_decoder', 'node:util']);
@@ -147,22 +126,18 @@ function checkFile({ path, text }: Source, report: Report): string[] {
     const one = importOf(node);
     if (one?.specifier.startsWith('.')) imports.push(posix.join(posix.dirname(path), one.specifier));
     if (one !== undefined) checkImport(path, layer, one, (rule, message) => report(rule, line, message));
-    if (isDefaultExport(node) && layer !== 'commands')
-      report('default export', line, 'named exports only; default exports belong to src/commands');
+    if (isDefaultExport(node) && layer !== 'commands') report('default export', line, 'named exports only');
     const use = globalUse(node);
-    if (use === 'console')
-      report('console', line, 'console is for nobody: log through core/log/log.ts, print through the command');
-    if (use === 'process' && !OUTER.has(layer) && !THREAD_FILES.has(path))
-      report('process', line, `process may not be used in ${layer}: environment, argv and signals are passed in`);
-    if (use === 'clock' && path !== CLOCK_FILE)
-      report('clock', line, `reads this machine's clock: only ${CLOCK_FILE} may`);
+    if (use === 'console') report(use, line, 'log through core/log/log.ts, print through the command');
+    if (use === 'process' && !OUTER.has(layer) && !THREAD_FILES.has(path)) report(use, line, PASSED_IN);
+    if (use === 'clock' && path !== CLOCK_FILE) report(use, line, `only ${CLOCK_FILE} reads it`);
     ts.forEachChild(node, visit);
   };
   visit(file);
   const lines = text.replace(/\n$/, '').split('\n').length;
   const most = lineLimit(path);
   if (lines > most) report('length', lines, `has ${lines} lines; at most ${most} here: split it by noun or verb`);
-  if (VAGUE_NAMES.test(path)) report('name', 1, 'is named after nothing: use the noun it holds or the verb it does');
+  if (VAGUE_NAMES.test(path)) report('name', 1, 'use the noun it holds or the verb it does');
   return imports;
 }
 
@@ -178,13 +153,11 @@ function checkImport(path: string, layer: Layer, one: Import, report: (rule: Rul
     if (other === layer || layers.includes(other ?? '') || (types && layers.includes(`${other} (types)`))) return;
     report('layer', `${layer} may not import ${other ?? target}; allowed: ${layers.join(', ')}`);
   } else if (specifier.startsWith('node:')) {
-    if (specifier === 'node:process' && !OUTER.has(layer) && !(NAMED_PROCESS_IMPORT.has(path) && named))
-      report('process', `node:process may not be imported in ${layer}: what it holds is passed in`);
-    else if (specifier === 'node:console') report('console', 'console is for nobody: log through core/log/log.ts');
-    else if (specifier === 'node:perf_hooks' && path !== CLOCK_FILE)
-      report('clock', `reads this machine's clock: only ${CLOCK_FILE} may`);
-    else if (layer === 'domain' && !DOMAIN_NODE.has(specifier))
-      report('package', `domain may not import ${specifier}: no I/O, no clocks`);
+    const isEntry = OUTER.has(layer) || (NAMED_PROCESS_IMPORT.has(path) && named);
+    if (specifier === 'node:process' && !isEntry) report('process', PASSED_IN);
+    else if (specifier === 'node:console') report('console', 'log through core/log/log.ts');
+    else if (specifier === 'node:perf_hooks' && path !== CLOCK_FILE) report('clock', `only ${CLOCK_FILE} reads it`);
+    else if (layer === 'domain' && !DOMAIN_NODE.has(specifier)) report('package', `${specifier}: no I/O, no clocks`);
   } else {
     const [name = ''] = /^(@[^/]+\/)?[^/]+/.exec(specifier) ?? [];
     if (!packages.includes(name))
@@ -192,12 +165,8 @@ function checkImport(path: string, layer: Layer, one: Import, report: (rule: Rul
   }
 }
 
-interface Import {
-  specifier: string;
-  typeOnly: boolean;
-  /** Only single names are taken: no namespace, no default. */
-  named: boolean;
-}
+/** `named`: only single names are taken, no namespace and no default. */
+type Import = { specifier: string; typeOnly: boolean; named: boolean };
 
 function importOf(node: ts.Node): Import | undefined {
   const of = (specifier: ts.Node | undefined, typeOnly: boolean, named: boolean) =>

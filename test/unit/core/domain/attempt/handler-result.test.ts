@@ -135,13 +135,11 @@ describe('what was thrown', () => {
     expect(thrown(error)).toStrictEqual(failed('fetch failed (cause: connect ECONNREFUSED)', 'TypeError'));
   });
 
-  it.each<[unknown, string]>([
-    ['later', 'later'],
-    [null, 'null'],
-    [undefined, 'undefined was thrown'],
-    [Object.assign(new Error('m'), { outcome: 'done', after: 5 }), 'm'],
-  ])('may be anything at all: %j', (error, text) => {
-    expect(thrown(error)).toStrictEqual(failed(text, 'Error'));
+  it('may be anything at all', () => {
+    for (const anything of ['later', null]) expect(thrown(anything)).toStrictEqual(failed(String(anything), 'Error'));
+    const done = Object.assign(new Error('m'), { outcome: 'done', after: 5 });
+    expect(thrown(done)).toStrictEqual(failed('m', 'Error'));
+    expect(thrown(undefined)).toStrictEqual(failed('undefined was thrown', 'Error'));
   });
 
   it('says by its outcome how the attempt ends, with a function of afd or without, as a function too', () => {

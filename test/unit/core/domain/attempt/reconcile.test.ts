@@ -59,11 +59,6 @@ describe('what an end writes', () => {
     ['done: the result, and nothing is spent', done, end('completed', 'done', 1, { result: '{"rows":1}' })],
     ['done without a result', { ...done, result: undefined }, end('completed', 'done', 1, { result: 'null' })],
     ['done with a 0', { ...done, result: 0 }, end('completed', 'done', 1, { result: '0' })],
-    [
-      'a failed attempt: one more is spent, and the task waits its backoff',
-      retry,
-      end('failed', 'pending', 2, { ...boom, due_in_s: 20 }),
-    ],
     ['one that says when: also now', { ...retry, after: 0 }, end('failed', 'pending', 2, { ...boom, due_in_s: 0 })],
     ['a timeout, under its own name', timeout, end('timeout', 'pending', 2, { ...slow, due_in_s: 20 })],
     ['permanent: failed for good, whatever the budget', permanent, end('failed', 'failed', 2, never)],
@@ -74,6 +69,10 @@ describe('what an end writes', () => {
     ['no count of retries: the first', retry, end('failed', 'pending', 1, { ...boom, due_in_s: 10 }), { retry: null }],
   ])('%s', (_, outcome, written, of = {}) => {
     expect(settled(outcome, of)).toEqual(written);
+  });
+
+  it('a failed attempt: one more is spent, and the task waits its backoff', () => {
+    expect(settled(retry)).toEqual(end('failed', 'pending', 2, { ...boom, due_in_s: 20 }));
   });
 
   it('the last of the budget: N retries are N + 1 attempts, by the task before the fleet', () => {
@@ -92,10 +91,7 @@ describe('what an end writes', () => {
 });
 
 describe('an attempt that was revoked', () => {
-  const revoked = (revoke_outcome: LockedAssignment['revoke_outcome']) => ({
-    revoked_at: '2026-01-01',
-    revoke_outcome,
-  });
+  const revoked = (as: LockedAssignment['revoke_outcome']) => ({ revoked_at: '2026-01-01', revoke_outcome: as });
 
   it.each([retry, permanent, later, timeout, released])('ends as the operator wanted, by $kind', (outcome) => {
     const why = { error_message: 'error_message' in outcome ? outcome.error_message : null, cause: 'revoked' };

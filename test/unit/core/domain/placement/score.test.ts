@@ -97,9 +97,7 @@ describe('a score', () => {
 
   it('has the region, of a device that has one and a task that prefers one', () => {
     const region = (own: string | null, prefer: unknown) => parts({ region: own }, prefers(prefer)).region;
-    expect([region('eu', ['us', 'eu']), region('eu', 'us'), region(null, 'eu'), region(null, [null])]).toEqual([
-      ...[1, 0, 0, 0],
-    ]);
+    expect([region('eu', ['us', 'eu']), region('eu', 'us'), region(null, 'eu')]).toEqual([1, 0, 0]);
   });
 
   it.each(['least_tasks', 'round_robin', 'weighted'] as const)('has the bonus of the region under %s', (strategy) => {

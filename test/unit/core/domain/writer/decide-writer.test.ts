@@ -46,6 +46,11 @@ describe('a group', () => {
   const RECOVERING = 'a+ a:P b:R | b a:P b:R';
   const unconfirmed = 'wait: only a of 3 members confirm a';
   const noMajority = 'wait: a sees no majority; no answer from b, c';
+  const UNAWARE = 'a a:S b:P c:S | b a:P b:S c:S | c a:S b:P c:S';
+  const different = 'wait: a and b name different primaries';
+  const killed = 'wait: the members name a primary (a) that does not answer';
+  const unaware = 'wait: b is named primary, but does not know it yet';
+  const several = 'refuse: the group has several primaries, but afd needs single-primary mode';
   const notReady = 'wait: b is primary, but not yet writable';
 
   it.each<Case>([
@@ -53,11 +58,7 @@ describe('a group', () => {
     ['is decided by a majority, without the member that is frozen', `${HEALTHY} | c?`, 'a'],
     ['waits for more than one opinion', `${STALE} | b? | c?`, unconfirmed, { claimedMs: 60_000 }],
     ['outvotes a primary that was frozen and replaced, though it still says that it is one', `${STALE} | ${NEW}`, 'b'],
-    [
-      'waits while two name different primaries',
-      `${STALE} | b+ b:P c:S | c-`,
-      'wait: a and b name different primaries',
-    ],
+    ['waits while two name different primaries', `${STALE} | b+ b:P c:S | c-`, different],
     ['does not believe a primary that nobody else confirms', `${STALE} | b- | c-`, unconfirmed, { claimedMs: 4999 }],
     ['believes it when it would know that it was replaced', `${STALE} | b- | c-`, 'a', { claimedMs: 5000 }],
     ['has no writer in a primary without a majority', `${ALONE} | b- | c-`, noMajority, { claimedMs: 60_000 }],
@@ -65,30 +66,14 @@ describe('a group', () => {
     ['has no writer in a member that has not joined', 'a+ :O | b- | c-', 'wait: a is OFFLINE; no answer from b, c'],
     ['has another than a member that has not joined', `a+ :O | ${NEW}`, 'b'],
     ['has another than a member without the plugin', `a+ | ${NEW}`, 'b'],
-    [
-      'waits while the old primary is a secondary, and the new one is not writable yet',
-      `${SWITCHED} | b a:S b:P c:S`,
-      notReady,
-    ],
+    ['waits during a switchover while the new one is not writable yet', `${SWITCHED} | b a:S b:P c:S`, notReady],
     ['has the new one when it is writable', `${SWITCHED} | b+ a:S b:P c:S | c a:S b:P c:S`, 'b'],
-    [
-      'waits while its members name one that was killed',
-      KILLED,
-      'wait: the members name a primary (a) that does not answer',
-    ],
-    [
-      'waits while the primary that is named does not know it yet',
-      'a a:S b:P c:S | b a:P b:S c:S | c a:S b:P c:S',
-      'wait: b is named primary, but does not know it yet',
-    ],
+    ['waits while its members name one that was killed', KILLED, killed],
+    ['waits while the primary that is named does not know it yet', UNAWARE, unaware],
     ['goes on with the last member of a group that others have left in order', 'a+ a:P | b- | c-', 'a'],
     ['gives a member that is recovering no vote', RECOVERING, 'wait: only a of 2 members confirm a'],
     ['counts a member that is recovering for the majority', RECOVERING, 'a', { claimedMs: 5000 }],
-    [
-      'is refused when it has several primaries',
-      'a+ a:P b:P c:P | b+ a:P b:P c:P | c-',
-      'refuse: the group has several primaries, but afd needs single-primary mode',
-    ],
+    ['is refused when it has several primaries', 'a+ a:P b:P c:P | b+ a:P b:P c:P | c-', several],
   ])('%s', (_, answers, decision, before) => {
     expect(decided(answers, before)).toBe(decision);
   });
@@ -124,21 +109,22 @@ describe('a pair', () => {
 });
 
 describe('a database that was a group or Galera', () => {
-  const alone = (of: string) =>
-    `wait: b is no member of the ${of} that it was; restart afd if the database is none any more`;
-
-  it.each<Case>([
-    ['while only a server that is no member of the group answers', 'a- | b+', alone('group'), { topology: 'group' }],
-    ['nor of Galera', 'a- | b+', alone('Galera cluster'), { topology: 'galera' }],
-  ])('is not told by read_only %s', (_, answers, decision, before) => {
-    expect(decided(answers, before)).toBe(decision);
-    expect(decided(answers, { topology: 'replicas' })).toBe('b');
+  it('is not told by read_only while only a server that is no member of it answers', () => {
+    const alone = (topology: Before['topology']) => decided('a- | b+', { topology });
+    const why = 'that it was; restart afd if the database is none any more';
+    expect(alone('group')).toBe(`wait: b is no member of the group ${why}`);
+    expect(alone('galera')).toBe(`wait: b is no member of the Galera cluster ${why}`);
+    expect(alone('replicas')).toBe('b');
   });
 
   it('is told by read_only where the account may not ask', () => {
-    expect(decided('a hidden | b+ hidden', { topology: 'group' })).toBe('b');
-    const decision = { kind: 'writer', member: 'b', topology: 'replicas' };
-    expect(decideWriter(members('a hidden | b+ hidden'), NEVER)).toEqual(decision);
+    const answers = members('a hidden | b+ hidden');
+    for (const topology of [undefined, 'group'] as const)
+      expect(decideWriter(answers, { ...NEVER, topology })).toEqual({
+        kind: 'writer',
+        member: 'b',
+        topology: 'replicas',
+      });
   });
 
   it('may have two that accept writes for the 3 s after a frozen primary wakes up, and not for 5 s', () => {
@@ -175,12 +161,10 @@ describe('Galera', () => {
     expect(decided(nodes(answers), before)).toBe(decision);
   });
 
-  it.each<[what: string, answers: string, before?: Partial<Before>]>([
-    ['a node that was not heard yet', 'a b? c-'],
-    ['its writer', 'a b? c', { writer: 'b' }],
-    ['all while the fleet gathers', 'a? b:4 c', gathering],
-  ])('waits for %s', (_, answers, before) => {
-    expect(decided(nodes(answers), before)).toMatch(/^wait/);
+  it('waits for a node that was not heard yet, for its writer, and for all while the fleet gathers', () => {
+    expect(decided(nodes('a b? c-'))).toMatch(/^wait/);
+    expect(decided(nodes('a b? c'), { writer: 'b' })).toMatch(/^wait/);
+    expect(decided(nodes('a? b:4 c'), gathering)).toMatch(/^wait/);
   });
 
   it('has no writer in a node outside the Primary component, on its way down, or read-only', () => {
