@@ -71,11 +71,9 @@ describe('a lost attempt', () => {
   });
 
   it('B4 an attempt whose task is another one’s by now is closed without touching the task', () => {
-    for (const of of [attempt, revoked('cancelled')]) {
-      expect(endLost(of, undefined, 'device_dead', policy)).toStrictEqual({
-        assignment: { ...foreign.assignment, cause: 'device_dead', error_message: 'device w1 was declared dead' },
-      });
-    }
+    const assignment = { ...foreign.assignment, cause: 'device_dead', error_message: 'device w1 was declared dead' };
+    for (const of of [attempt, revoked('cancelled')])
+      expect(endLost(of, undefined, 'device_dead', policy)).toStrictEqual({ assignment });
     expect(overdue(attempt, undefined)).toStrictEqual(foreign);
     expect(overdue({ ...attempt, begun: false }, undefined)).toStrictEqual(foreign);
     expect(endRevoked(revoked('cancelled'), undefined)).toStrictEqual(foreign);

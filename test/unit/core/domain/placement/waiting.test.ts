@@ -10,7 +10,10 @@ const ids = (devices: DeviceView[]) => explain(devices).devices.map((one) => one
 const reasons = (...given: Parameters<typeof explain>) => explain(...given).devices.map((one) => one.reasons);
 
 const unable = { capabilities: {} };
+const paused = { unavailable: 'is paused', slots: 0 };
+const browser = { required_capabilities: { browser: true } };
 const offline = { unavailable: 'is offline' };
+const twoAtOnce = { capabilities: { supported_tasks: ['sync_data'], max_per_type: { sync_data: 2 } } };
 const hot = { over_limits: ['cpu is at 99 %', 'memory is at 93 %'] };
 const busy = 'every device that can run it is full, over a resource limit or below the minimum score; closest match:';
 const limited = 'every device that can run it is over a resource limit:';
@@ -23,20 +26,12 @@ test.each<[sentence: string, DeviceView[], Partial<WaitingTask>?]>([
   ['b will claim it', [device('a', { running: 2 }), device('b')]],
   [
     'a will claim it when it runs fewer than 2 of type sync_data',
-    [device('b', { running: 1 }), device('a', twoAtOnce())],
+    [device('b', { running: 1 }), device('a', twoAtOnce)],
   ],
   ['it is directed at b, which will claim it', [device('a'), device('b')], { target_device_id: 'B' }],
   ['it is directed at z, which is not registered', [device('b')], { target_device_id: 'z' }],
-  [
-    'it is directed at a, which is paused, has no slots',
-    [device('a', { unavailable: 'is paused', slots: 0 })],
-    { target_device_id: 'a' },
-  ],
-  [
-    'no device can run it; closest match: a lacks browser=true',
-    [device('b', unable), device('a')],
-    { required_capabilities: { browser: true } },
-  ],
+  ['it is directed at a, which is paused, has no slots', [device('a', paused)], { target_device_id: 'a' }],
+  ['no device can run it; closest match: a lacks browser=true', [device('b', unable), device('a')], browser],
   // Finding C1: a device that cannot run it has fewer reasons.
   [`${limited} b cpu is at 99 %, memory is at 93 %`, [device('a', unable), device('b', hot), device('c', offline)]],
   [`${away} b is offline, has no slots`, [device('a', unable), device('b', { ...offline, slots: 0 })]],
@@ -45,10 +40,6 @@ test.each<[sentence: string, DeviceView[], Partial<WaitingTask>?]>([
 ])('%s', (sentence, devices, task = {}) => {
   expect(explain(devices, task).why).toBe(sentence);
 });
-
-function twoAtOnce() {
-  return { capabilities: { supported_tasks: ['sync_data'], max_per_type: { sync_data: 2 } } };
-}
 
 test('a device below the minimum is named with its score and who reaches it; who scores just that much is not below', () => {
   const devices = [device('a', { running: 4 }), device('b', { running: 3 })];
