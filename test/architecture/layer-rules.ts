@@ -92,7 +92,6 @@ function lineLimit(path: string): number {
 export function checkSources(sources: Source[]): Violation[] {
   const files = new Map<string, string[]>();
   const folders = new Map<string, string[]>();
-  const counts = new Map<string, number>();
   const found: Violation[] = [];
   for (const source of sources) {
     const { path } = source;
@@ -101,9 +100,9 @@ export function checkSources(sources: Source[]): Violation[] {
     const others = imports.map((one) => posix.dirname(one)).filter((one) => one !== folder);
     files.set(path, imports);
     folders.set(folder, [...(folders.get(folder) ?? []), ...others]);
-    counts.set(folder, (counts.get(folder) ?? 0) + 1);
   }
-  for (const [path, count] of counts) {
+  for (const path of folders.keys()) {
+    const count = sources.filter((one) => posix.dirname(one.path) === path).length;
     const message = `holds ${count} files; at most ${MOST_FILES}`;
     if (count > MOST_FILES) found.push({ rule: 'folder', path, line: 1, message });
   }

@@ -61,20 +61,15 @@ it.each([
 
 describe('the environment', () => {
   it('reads durations, switches and nested keys from words; what is empty, or a flag that is not given, says nothing', async () => {
-    const { config } = await load(`${DATABASE}worker: { max_concurrent_tasks: 6 }\n`, {
-      env: {
-        AFD_MASTER_HEARTBEAT_TIMEOUT: '2m',
-        AFD_WORKER_LEADER: 'false',
-        AFD_LOAD_BALANCER_WEIGHTS_LOAD_FACTOR: '0.5',
-        AFD_WORKER_MAX_CONCURRENT_TASKS: '',
-      },
-      flags: flag(undefined),
-    });
-    expect(config).toMatchObject({
-      master: { heartbeat_timeout: 120 },
-      worker: { leader: false, max_concurrent_tasks: 6 },
-      load_balancer: { weights: { load_factor: 0.5 } },
-    });
+    const words = {
+      AFD_MASTER_HEARTBEAT_TIMEOUT: '2m',
+      AFD_WORKER_LEADER: 'false',
+      AFD_WORKER_MAX_CONCURRENT_TASKS: '',
+    };
+    const env = { ...words, AFD_LOAD_BALANCER_WEIGHTS_LOAD_FACTOR: '0.5' };
+    const { config } = await load(`${DATABASE}worker: { max_concurrent_tasks: 6 }`, { env, flags: flag(undefined) });
+    expect(config.worker).toMatchObject({ leader: false, max_concurrent_tasks: 6 });
+    expect([config.master.heartbeat_timeout, config.load_balancer.weights.load_factor]).toEqual([120, 0.5]);
   });
 
   it('is warned about for an AFD_ variable that is no key, and not for those of handlers and programs', async () => {
@@ -96,13 +91,12 @@ describe('the file', () => {
   it('is that of --config, of AFD_CONFIG, then afd.yaml before afd.yml before afd.json of the working directory', async () => {
     const cwd = folder({ 'two.json': '{}', 'one.yaml': '{}', 'afd.yml': '{}', 'afd.json': '{}' });
     const file = async (options: { file?: string; env?: Record<string, string> } = {}) => {
-      const found = await loadConfig({ cwd, ...options, env: { ...URL_OF_ENV, ...options.env } });
-      return found.file?.slice(cwd.length + 1);
+      const { file: path } = await loadConfig({ cwd, ...options, env: { ...URL_OF_ENV, ...options.env } });
+      return path?.slice(cwd.length + 1);
     };
     const env = { AFD_CONFIG: 'two.json' };
-    expect([await file({ env, file: 'one.yaml' }), await file({ env }), await file()]).toEqual([
-      ...['one.yaml', 'two.json', 'afd.yml'],
-    ]);
+    const found = [await file({ env, file: 'one.yaml' }), await file({ env }), await file()];
+    expect(found).toEqual(['one.yaml', 'two.json', 'afd.yml']);
     writeFileSync(join(cwd, 'afd.yaml'), '{}');
     expect(await file()).toBe('afd.yaml');
   });

@@ -7,19 +7,15 @@ describe('finding S18: a configuration that was made to hurt', { timeout: 60_000
   const bomb = ['a0: &a0 [x, x, x, x, x, x, x, x, x]', ...nines].join('\n');
   const handlers = Array.from({ length: 200_000 }, (_, n) => `  h${n}: { exec: [a] }`).join('\n');
   const deep = `worker: { capabilities: ${'{ a: '.repeat(20_000)}1${' }'.repeat(20_000)} }`;
+  const noKey = '__proto__ is not a key of any section';
   const json = '{"database": {"url": "mysql://a@127.0.0.1/s"}, "__proto__": {"worker": {"region": "eu"}}}';
 
   it.each([
     ['with aliases of aliases', bomb, 'its aliases (*name) expand to more than a configuration may contain'],
     ['with an alias of nothing', `${DATABASE}worker:\n  region: *x\n`, /afd\.yaml:3 is not valid.*starts with "\*"/],
-    ['with a key __proto__', `${DATABASE}__proto__: { worker: {} }`, '__proto__ is not a key of any section'],
-    ['with one in a section', `${DATABASE}worker: { __proto__: {} }`, '__proto__ is not a key of any section'],
-    [
-      'with one in an open section',
-      `${DATABASE}worker: { capabilities: { __proto__: { polluted: true } } }`,
-      '__proto__ is not a key of any section',
-    ],
-    ['with one as JSON', json, '__proto__ is not a key of any section'],
+    ['with a key __proto__', `${DATABASE}__proto__: { worker: {} }`, noKey],
+    ['with one in an open section', `${DATABASE}worker: { capabilities: { __proto__: { polluted: true } } }`, noKey],
+    ['with one as JSON', json, noKey],
     ['of 200,000 handlers', `${DATABASE}handlers:\n${handlers}\n`, 'it is larger than 1 MiB'],
     ['of lists without end', `a: ${'['.repeat(100_000)}`, 'nested too deeply'],
     ['of sections without end', `${DATABASE}${deep}`, 'nested too deeply'],

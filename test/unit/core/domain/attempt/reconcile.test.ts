@@ -12,6 +12,7 @@ import {
 const MINE = Buffer.alloc(16, 1);
 const OTHER = Buffer.alloc(16, 2);
 const MOST = 2_147_483_647;
+const ELSEWHERE = { target_device_id: 'w2' };
 const policy = { maxRetryCount: 3, backoff: (retry: number) => retry * 10 };
 
 const finish = (outcome: Outcome, over: Partial<Finish> = {}): Finish => ({
@@ -85,8 +86,8 @@ describe('what an end writes', () => {
 
   it('a task that was reassigned meanwhile goes to its target', () => {
     for (const outcome of [retry, later, released])
-      expect(settled(outcome, { target_device_id: 'w2' }).task_status, outcome.kind).toBe('assigned');
-    expect(settled(done, { target_device_id: 'w2' }).task_status).toBe('done');
+      expect(settled(outcome, ELSEWHERE).task_status, outcome.kind).toBe('assigned');
+    expect(settled(done, ELSEWHERE).task_status).toBe('done');
   });
 });
 
@@ -97,7 +98,7 @@ describe('an attempt that was revoked', () => {
     const why = { error_message: 'error_message' in outcome ? outcome.error_message : null, cause: 'revoked' };
     expect(settled(outcome, {}, revoked('cancelled'))).toEqual(end('cancelled', 'cancelled', 1, why));
     expect(settled(outcome, {}, revoked(null))).toEqual(end('released', 'pending', 1, why));
-    const next = settled(outcome, { target_device_id: 'w2' }, revoked('released'));
+    const next = settled(outcome, ELSEWHERE, revoked('released'));
     expect(next).toEqual(end('released', 'assigned', 1, why));
   });
 
