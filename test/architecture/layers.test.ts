@@ -16,12 +16,8 @@ describe('the sources in src/', () => {
     expect(lines).toEqual([]);
   });
 
-  it('are all checked', () => {
-    expect(sources.length).toBeGreaterThan(10);
+  it('are all read, and use every dependency of the package in a layer that the table names', () => {
     expect(sources.map((s) => s.path)).toContain('src/core/runtime/clock.ts');
-  });
-
-  it('use every dependency of the package in a layer that the table names', () => {
     const manifest = JSON.parse(readFileSync(new URL('package.json', ROOT), 'utf8')) as { dependencies: object };
     const known = Object.values(MAY_IMPORT).flatMap(({ packages }) => packages);
     const homeless = Object.keys(manifest.dependencies).filter((name) => !known.includes(name));

@@ -47,8 +47,6 @@ it.each<[where: string, tell: (secret: string) => Promise<string>]>([
   ['a url in the place of a section', (one) => said(`database: 'mysql://u:${quoted(one)}@h/s'`)],
   ['a url in the place of a file', (one) => said(undefined, { file: `mysql://u:${one}@h/s` })],
   ['a url that is a key', (one) => said(`"mysql://u:${one.replaceAll(/["\\]/g, '')}@h/s": 1`)],
-  ['a url in addition to a user', (one) => ofEnv({ AFD_DATABASE_URL: `mysql://u:${one}@h/s`, MYSQL_USER: 'x' })],
-  ['a url of another scheme', (one) => ofEnv({ AFD_DATABASE_URL: `postgres://u:${one}@h/s` })],
   ['a password of the environment', (one) => ofEnv({ MYSQL_PASSWORD: one })],
   ['an api_key', (one) => said(`master: { api_key: ${one} }\n`)],
   ['an argument of a handler', (one) => said(`handlers:\n  a:\n    exec:\n      - a\n      - --password=${one}\n`)],

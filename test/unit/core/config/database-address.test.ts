@@ -56,7 +56,6 @@ describe('where the database is', () => {
 
   it.each([
     [`${parts}, tls_cert: c.pem`, 'database.tls_key belong together'],
-    [`${parts}, tls_key: c.pem`, 'database.tls_key belong together'],
     [`${parts}, password: x, password_file: c.pem`, 'database.password_file is set together with database.password'],
     [`${parts}, hosts: [a, b]`, 'database.hosts is set together with database.host: keep one of them'],
     ['hosts: [], user: a, name: s', 'must name a host'],

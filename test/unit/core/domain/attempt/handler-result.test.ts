@@ -121,11 +121,6 @@ describe('when an answer is tried again', () => {
 });
 
 describe('what was thrown', () => {
-  it('is a failed attempt with its name, its text and its causes', () => {
-    const error = new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') });
-    expect(thrown(error)).toStrictEqual(failed('fetch failed (cause: connect ECONNREFUSED)', 'TypeError'));
-  });
-
   it('may be anything at all', () => {
     for (const anything of ['later', null]) expect(thrown(anything)).toStrictEqual(failed(String(anything), 'Error'));
     const done = Object.assign(new Error('m'), { outcome: 'done', after: 5 });

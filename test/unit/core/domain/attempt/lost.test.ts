@@ -19,12 +19,13 @@ const policy = { max_retry_count: 3, retry_backoff: { initial: 30, max: 3600, ji
 const attempt: HeldAttempt = {
   ...{ device_id: 'w1', perhaps_unbegun: false, begun: true, revoked_at: null, revoke_outcome: null },
 };
+const AT = { revoked_at: '2026-11-24 10:00:00.000' };
 const task: HeldTask = { retry: 1, max_retry_count: null, lost_count: 0, target_device_id: null };
 const elsewhere: HeldTask = { ...task, target_device_id: 'w2' };
-const revoked = (revoke_outcome: HeldAttempt['revoke_outcome'], of = attempt): HeldAttempt => ({
+const revoked = (as: HeldAttempt['revoke_outcome'], of = attempt): HeldAttempt => ({
   ...of,
-  revoked_at: '2026-11-24 10:00:00.000',
-  revoke_outcome,
+  ...AT,
+  revoke_outcome: as,
 });
 const overdue = (of: HeldAttempt, held: HeldTask | undefined) => endOverdue(of, held, policy, () => 0.5);
 const error_message = 'this attempt of device w1 no longer held the task';
