@@ -36,20 +36,13 @@ describe('an error of afd', () => {
   });
 });
 
-describe('the name of', () => {
+it('an attempt, a lane and a lane with a rank have names; a lane is a hash of type and requirements', () => {
   const token = Buffer.from('0123456789abcdef0123456789abcdef', 'hex');
-
-  it('an attempt is its token and its task, or the one that was made before; that of a lane has its rank', () => {
-    expect(attemptKey({ task_id: 7, claim_token: token })).toBe('0123456789abcdef0123456789abcdef/7');
-    expect(attemptKey({ task_id: 7, claim_token: token, key: 'made' })).toBe('made');
-    expect(laneRankKey({ lane: token, claim_rank: 5 })).toBe('0123456789abcdef0123456789abcdef/5');
-  });
-
-  it('a lane is a hash of type and requirements; none and an empty text are one', () => {
-    const hash = (text: string) => createHash('sha256').update(text).digest().subarray(0, 16);
-    expect(laneKey('t', null)).toEqual(hash('t|'));
-    expect(laneKey('t', '{"a":1}')).toEqual(hash('t|{"a":1}'));
-  });
+  expect(attemptKey({ task_id: 7, claim_token: token })).toBe('0123456789abcdef0123456789abcdef/7');
+  expect(attemptKey({ task_id: 7, claim_token: token, key: 'made' })).toBe('made');
+  expect(laneRankKey({ lane: token, claim_rank: 5 })).toBe('0123456789abcdef0123456789abcdef/5');
+  const hash = (text: string) => createHash('sha256').update(text).digest().subarray(0, 16);
+  expect([laneKey('t', null), laneKey('t', '{"a":1}')]).toEqual([hash('t|'), hash('t|{"a":1}')]);
 });
 
 it('the rank of a priority is its distance from the highest, and 5 without one', () => {

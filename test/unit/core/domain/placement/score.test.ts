@@ -100,20 +100,21 @@ describe('a score', () => {
     expect([region('eu', ['us', 'eu']), region('eu', 'us'), region(null, 'eu')]).toEqual([1, 0, 0]);
   });
 
-  it.each(['least_tasks', 'round_robin', 'weighted'] as const)('has the bonus of the region under %s', (strategy) => {
-    const policy = { ...DEFAULT_POLICY, strategy, region_bonus: 0.15, weights: NO_WEIGHT };
-    const total = (region: string | null) =>
-      score(device('a', { region, running: 2 }), { ...LANE, ...prefers('eu') }, fleetOf([]), policy).total;
-    expect(total('eu') - total(null)).toBeCloseTo(0.15, 12);
-    if (strategy === 'weighted') expect(total(null)).toBe(0);
-  });
-
-  it('is the load factor alone under least_tasks, the turn alone under round_robin', () => {
-    const one = device('a', { running: 1, recent_claims: 1, success_rate: 0.1, avg_duration_ms: 9000 });
-    const total = (strategy: PlacementPolicy['strategy']) =>
-      score(one, LANE, fleetOf([]), { ...DEFAULT_POLICY, strategy }).total;
-    expect([total('least_tasks'), total('round_robin')]).toEqual([0.8, 0.5]);
-  });
+  it.each([
+    ['least_tasks', 0.8],
+    ['round_robin', 0.5],
+    ['weighted', 0],
+  ] as const)(
+    'is under %s the load factor, the turn or what has a weight, and the bonus of the region',
+    (strategy, alone) => {
+      const policy = { ...DEFAULT_POLICY, strategy, region_bonus: 0.15, weights: NO_WEIGHT };
+      const total = (region: string | null) =>
+        score(device('a', { region, running: 1, recent_claims: 1 }), { ...LANE, ...prefers('eu') }, fleetOf([]), policy)
+          .total;
+      expect(total(null)).toBe(alone);
+      expect(total('eu')).toBeCloseTo(alone + 0.15, 12);
+    },
+  );
 });
 
 describe('the devices above the minimum', () => {
