@@ -60,9 +60,8 @@ it('a value that is dangerous here is warned about; names that this version does
   expect(warnings).toEqual([expect.stringContaining(danger)]);
 });
 
-const NUMBERS = FLEET_KEYS.filter((key) => key !== 'load_balancer.strategy');
-
-it.each(NUMBERS)('finding S8: %s out of its range is not valid: one warning each, and the own value', async (key) => {
+const numbers = FLEET_KEYS.filter((key) => key !== 'load_balancer.strategy');
+it.each(numbers)('finding S8: %s out of its range is not valid: one warning each, and the own value', async (key) => {
   const { config, obey, warnings, changes } = await node();
   const own = getValue(config, key);
   const odd = [1e300, 'soon', -1, '1e300', 'NaN', '9'.repeat(5000), '', null, [5], { a: 1 }, true];

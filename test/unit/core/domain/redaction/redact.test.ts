@@ -52,10 +52,6 @@ describe('finding S1: secrets are looked for in one pass', () => {
     expect(shown).not.toContain('hunter');
     expect(shown).toContain(`(${36 - cut} more characters)`);
   });
-
-  it('a text is not cut within a character', () => {
-    expect(redactBeginning('ab😀😀', 3)).toBe('ab… (4 more characters)');
-  });
 });
 
 describe('finding S1: a log line has a bounded cost', () => {
@@ -70,6 +66,7 @@ describe('finding S1: a log line has a bounded cost', () => {
   it('it has the beginning of a long text, and says how much is missing', () => {
     const line = logged('y'.repeat(10_000), { short: 'z'.repeat(8192) });
     expect(line).toContain(`${'y'.repeat(8192)}… (1808 more characters) short=${'z'.repeat(8192)}\n`);
+    expect(redactBeginning('ab😀😀', 3)).toBe('ab… (4 more characters)');
   });
 
   it('a list and an object of many are cut, with a note', () => {

@@ -113,14 +113,12 @@ describe('a stored piece', () => {
     ];
     expect(decodeLines(encodeLines(lines))).toEqual(lines);
     expect(decodeLines('x')).toEqual([]);
+    // Every level of ctx.log is of one stream.
+    const streams = (['stdout', 'stderr', 'debug', 'error', 'afd'] as const).map(streamOf);
+    expect(streams).toEqual(['stdout', 'stderr', 'log', 'log', 'afd']);
   });
 
   it.each(['zz\n', '1 ?text\n', ' otext\n'])('is refused where it was not written so: %j', (text) => {
     expect(() => decodeLines(text)).toThrow('a stored piece of a run log cannot be read');
-  });
-
-  it('has every level of ctx.log as one stream', () => {
-    const streams = (['stdout', 'stderr', 'debug', 'error', 'afd'] as const).map(streamOf);
-    expect(streams).toEqual(['stdout', 'stderr', 'log', 'log', 'afd']);
   });
 });

@@ -57,9 +57,10 @@ describe('a new task', () => {
     const five = [0, 1, 2, 3, 4].map((n) => `task[${n}].task_type is missing`).join('; ');
     expect(nothing(5)).toBe(`A task to enqueue is not valid: ${five}.`);
     expect(nothing(6)).toBe(`A task to enqueue is not valid: ${five}; and 1 more.`);
-    const { message, suggestions } = refusal({});
-    expect(message).toBe('A task to enqueue is not valid: task.task_type is missing.');
-    expect(suggestions).toEqual([`afd tasks add --type sync_apps --data '{"username":"user@example.com"}'`]);
+    expect(refusal({}).message).toBe('A task to enqueue is not valid: task.task_type is missing.');
+    expect(refusal({}).suggestions).toEqual([
+      `afd tasks add --type sync_apps --data '{"username":"user@example.com"}'`,
+    ]);
   });
 
   const lengths = { task_type: 32, username: 255, app_id: 128, dedupe_key: 191, concurrency_key: 191 };
