@@ -1,77 +1,44 @@
 // Whatever has a life has the contract of core/runtime/service.ts, and is stressed.
 import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { SERVICES } from '../helpers/services.ts';
 
-const OTHERS = [
-  // Starts an attempt.
-  'Runner.start',
-  // Attempts that ended, by how.
-  'HeldAttempts.finished',
-];
+/** Starts an attempt; attempts that ended, by how. */
+const OTHERS = ['Runner.start', 'HeldAttempts.finished'];
 
-interface Class {
-  name: string;
-  parent: string | undefined;
-  text: string;
-}
-
-function classesIn(text: string): Class[] {
-  return text.split(/^(?=(?:export )?(?:abstract )?(?:export abstract )?class )/m).flatMap((part) => {
-    const [, name, parent] = /^(?:export )?(?:abstract )?class (\w+)(?:<[^>]*>)?(?: extends (\w+))?/.exec(part) ?? [];
-    return name === undefined ? [] : [{ name, parent, text: part }];
+/** Classes that are services, directly or by what they extend, and what else has a member `start`, `stop` or `finished`. */
+function readClasses(texts: string[]): { services: string[]; pretenders: string[] } {
+  const bodies = texts.flatMap((text) => text.split(/^(?=(?:export )?(?:abstract )?class )/m));
+  const classes = bodies.flatMap((body) => {
+    const [, name, parent] = /^(?:export )?(?:abstract )?class (\w+)(?:<[^>]*>)?(?: extends (\w+))?/.exec(body) ?? [];
+    return name === undefined ? [] : [{ name, parent, body }];
   });
-}
-
-/** The names of those that are services, directly or by what they extend. */
-function servicesAmong(classes: Class[]): string[] {
-  const found = new Set(['Service']);
-  for (let before = 0; before < found.size; ) {
-    before = found.size;
-    for (const { name, parent } of classes) if (parent !== undefined && found.has(parent)) found.add(name);
+  const services = new Set(['Service']);
+  for (let before = 0; before < services.size; ) {
+    before = services.size;
+    for (const { name, parent = '' } of classes) if (services.has(parent)) services.add(name);
   }
-  found.delete('Service');
-  return [...found].sort();
+  const others = classes.filter(({ name }) => !services.has(name));
+  const pretenders = others.flatMap(({ name, body }) => {
+    const members = body.matchAll(/^ {2}(?:async |get |readonly )*(start|stop|finished)\b[ (:=]/gm);
+    return [...members].map(([, member]) => `${name}.${member}`);
+  });
+  services.delete('Service');
+  return { services: [...services].sort(), pretenders };
 }
 
-/** Members `start`, `stop` and `finished` of classes that are no services. */
-function pretenders(classes: Class[]): string[] {
-  const services = new Set(['Service', ...servicesAmong(classes)]);
-  return classes.flatMap(({ name, text }) =>
-    services.has(name)
-      ? []
-      : [...text.matchAll(/^ {2}(?:async |get |readonly )*(start|stop|finished)\b[ (:=]/gm)].map(
-          (m) => `${name}.${m[1]}`,
-        ),
-  );
-}
-
-describe('the classes of src/core', () => {
+it('the services of src/core are all in test/helpers/services.ts, and nothing else starts, stops or finishes', () => {
   const root = new URL('../../src/core/', import.meta.url);
-  const classes = readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts'))
-    .flatMap((path) => classesIn(readFileSync(new URL(path, root), 'utf8')));
-
-  it('that are services are all in test/helpers/services.ts', () => {
-    expect(Object.keys(SERVICES).sort()).toEqual(servicesAmong(classes));
-  });
-
-  it('that start, stop or finish are services', () => {
-    expect(pretenders(classes).filter((one) => !OTHERS.includes(one))).toEqual([]);
-  });
+  const paths = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+  const { services, pretenders } = readClasses(paths.map((path) => readFileSync(new URL(path, root), 'utf8')));
+  expect(services).toEqual(Object.keys(SERVICES).sort());
+  expect(pretenders.filter((one) => !OTHERS.includes(one))).toEqual([]);
 });
 
-describe('this test', () => {
-  it('sees a service behind another class', () => {
-    const classes = classesIn('export class A extends Service {}\nclass B extends A {}\nexport class C extends D {}\n');
-    expect(servicesAmong(classes)).toEqual(['A', 'B']);
-  });
-
-  it.each(['  start(): void {}', '  async stop() {}', '  get finished() {}', '  readonly finished: Promise<void>;'])(
-    'refuses in a class that is no service: %s',
-    (member) => {
-      expect(pretenders(classesIn(`export class A {\n${member}\n}\n`))).toHaveLength(1);
-      expect(pretenders(classesIn(`export class A extends Service {\n${member}\n}\n`))).toEqual([]);
-    },
-  );
+it('a service is seen behind another class, and what only has its members', () => {
+  const members = '{\n  start(): void {}\n  async stop() {}\n  readonly finished: Promise<void>;\n}\n';
+  const text = ['A extends Service', 'B extends A', 'C extends D']
+    .map((one) => `export class ${one} ${members}`)
+    .join('');
+  expect(readClasses([text])).toEqual({ services: ['A', 'B'], pretenders: ['C.start', 'C.stop', 'C.finished'] });
 });

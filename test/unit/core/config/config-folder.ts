@@ -26,13 +26,9 @@ export function load(
 }
 
 /** The error that loading raises. */
-export async function refusal(...args: Parameters<typeof load>): Promise<AfdError> {
-  try {
-    await load(...args);
-  } catch (error) {
-    return error as AfdError;
-  }
-  throw new Error('the configuration was accepted');
+export function refusal(...args: Parameters<typeof load>): Promise<AfdError> {
+  const accepted = () => Promise.reject(new Error('the configuration was accepted'));
+  return load(...args).then(accepted, (error: AfdError) => error);
 }
 
 export const DATABASE = 'database: { url: "mysql://afd:pw@db.example:3307/fleet?tls=disable" }\n';

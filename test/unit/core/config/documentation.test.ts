@@ -8,46 +8,38 @@ import { ERROR_CODES } from '../../../../src/core/domain/errors.ts';
 import { load } from './config-folder.ts';
 
 const page = (name: string) => readFileSync(new URL(`../../../../docs/reference/${name}`, import.meta.url), 'utf8');
-const configuration = page('configuration.md');
-const rows = [...configuration.matchAll(/^\| `([a-z_.]+)` \| (`[^`]*`|–) \|/gm)];
 
 describe('docs/reference/configuration.md', () => {
-  it('lists exactly the keys that the schema knows, in its order', () => {
-    expect(rows.map(([, key]) => key)).toEqual(CONFIG_KEYS);
-  });
+  const text = page('configuration.md');
+  const standard = (key: string) => getValue(configSchema.parse({}), key);
 
-  it('states the defaults as they are', () => {
-    const defaults = configSchema.parse({});
-    const shown = (key: string) => {
-      let at: unknown = defaults;
-      for (const part of key.split('.')) at = (at as Record<string, unknown> | undefined)?.[part];
-      if (at === undefined) return '–';
-      return `\`${typeof at === 'object' ? JSON.stringify(at) : String(at)}\``;
+  it('lists exactly the keys that the schema knows, in its order, with their defaults', () => {
+    const rows = [...text.matchAll(/^\| `([a-z_.]+)` \| (`[^`]*`|–) \|/gm)].map(([, key, value]) => `${key} ${value}`);
+    const shown = (value: unknown) => {
+      if (value === undefined) return '–';
+      return `\`${typeof value === 'object' ? JSON.stringify(value) : String(value)}\``;
     };
-    expect(rows.map(([, key, value]) => `${key} ${value}`)).toEqual(CONFIG_KEYS.map((key) => `${key} ${shown(key)}`));
+    expect(rows).toEqual(CONFIG_KEYS.map((key) => `${key} ${shown(standard(key))}`));
   });
 
   it('finding S8: states the range of every number', () => {
-    const listed = [...configuration.matchAll(/^\| (\d+\w*) \| (\d+\w*) \| (`.*`) \|$/gm)].flatMap(
-      ([, low, high, keys]) => keys!.split(', ').map((key) => [key.replaceAll('`', ''), `from ${low} to ${high}`]),
+    const listed = [...text.matchAll(/^\| (\d+\w*) \| (\d+\w*) \| (`.*`) \|$/gm)].flatMap(([, low, high, keys]) =>
+      keys!.split(', ').map((key) => [key.replaceAll('`', ''), `from ${low} to ${high}`] as const),
     );
-    expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(RANGES));
-    expect(listed).toHaveLength(RANGES.size);
-    // Whatever is a number by default has a range.
-    const numbers = CONFIG_KEYS.filter((key) => typeof getValue(configSchema.parse({}), key) === 'number');
-    expect(numbers.filter((key) => !RANGES.has(key))).toEqual([]);
+    expect(listed.toSorted()).toEqual([...RANGES].sort());
+    expect(CONFIG_KEYS.filter((key) => typeof standard(key) === 'number' && !RANGES.has(key))).toEqual([]);
   });
 
-  it('names the variables of the design document', () => {
-    const aliases = [...configuration.matchAll(/^\| `([A-Z_]+)` \| `([a-z_.]+)` \|/gm)];
+  it('names the variables of the design document; no two keys share one', () => {
+    const aliases = [...text.matchAll(/^\| `([A-Z_]+)` \| `([a-z_.]+)` \|/gm)];
     expect(aliases).toHaveLength(9);
-    for (const [, name, key] of aliases) {
+    for (const [, name, key] of aliases)
       expect(readEnvironment({ [name!]: '1' }).values).toEqual([{ key, name, value: '1' }]);
-    }
+    expect(new Set(SCALAR_KEYS.map(variableOf)).size).toBe(SCALAR_KEYS.length);
   });
 
   it('begins with an example that loads', async () => {
-    const [, example] = /```yaml\n([\s\S]*?)```/.exec(configuration)!;
+    const [, example] = /```yaml\n([\s\S]*?)```/.exec(text)!;
     const { config } = await load(example, { files: { 'afd.password': 'pw\n' } });
     expect(config.handlers.sync_data?.timeout).toBe(1800);
   });
@@ -56,8 +48,4 @@ describe('docs/reference/configuration.md', () => {
 it('docs/reference/exit-codes.md lists every exit code of the registry', () => {
   const listed = [...page('exit-codes.md').matchAll(/^\| (\d+) \|/gm)].map(([, code]) => Number(code));
   for (const { exit } of Object.values(ERROR_CODES)) expect(listed).toContain(exit);
-});
-
-it('no two keys share a variable', () => {
-  expect(new Set(SCALAR_KEYS.map(variableOf)).size).toBe(SCALAR_KEYS.length);
 });

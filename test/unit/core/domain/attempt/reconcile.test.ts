@@ -11,6 +11,8 @@ import {
 
 const MINE = Buffer.alloc(16, 1);
 const OTHER = Buffer.alloc(16, 2);
+const MOST = 2_147_483_647;
+const ELSEWHERE = { target_device_id: 'w2' };
 const policy = { maxRetryCount: 3, backoff: (retry: number) => retry * 10 };
 
 const finish = (outcome: Outcome, over: Partial<Finish> = {}): Finish => ({
@@ -35,6 +37,7 @@ const permanent: Outcome = { kind: 'permanent', error_message: 'never', error_cl
 const later: Outcome = { kind: 'later', error_message: 'quota', after: 60 };
 const timeout: Outcome = { kind: 'timeout', error_message: 'too long' };
 const released: Outcome = { kind: 'released', cause: 'shutdown' };
+const quota = { error_message: 'quota', cause: 'later' };
 const ALL = { done, retry, permanent, later, timeout, released };
 
 const accepted = (reconciled: Reconciled) => {
@@ -44,78 +47,59 @@ const accepted = (reconciled: Reconciled) => {
 };
 const settled = (outcome: Outcome, of: Partial<LockedTask> = {}, record: Partial<LockedAssignment> = {}) =>
   accepted(reconcile(finish(outcome), task(of), row(record), policy));
-const NOTHING = { error_message: null, error_class: null, cause: null, result: null };
+const end = (assignment_status: string, task_status: string, retry: number, more: object = {}) => ({
+  ...{ assignment_status, task_status, retry, error_message: null, error_class: null, cause: null, result: null },
+  ...more,
+});
+const boom = { error_message: 'boom', error_class: 'E' };
+const never = { error_message: 'never', error_class: 'P' };
+const slow = { error_message: 'too long', error_class: 'timeout' };
 
 describe('what an end writes', () => {
-  it('done: the result, and nothing is spent', () => {
-    const written = { assignment_status: 'completed', task_status: 'done', retry: 1 };
-    expect(settled(done)).toEqual({ ...NOTHING, ...written, result: '{"rows":1}' });
-    expect(settled({ ...done, result: undefined }).result).toBe('null');
-    expect(settled({ ...done, result: 0 }).result).toBe('0');
+  it.each<[string, Outcome, object, Partial<LockedTask>?]>([
+    ['done: the result, and nothing is spent', done, end('completed', 'done', 1, { result: '{"rows":1}' })],
+    ['done without a result', { ...done, result: undefined }, end('completed', 'done', 1, { result: 'null' })],
+    ['done with a 0', { ...done, result: 0 }, end('completed', 'done', 1, { result: '0' })],
+    ['one that says when: also now', { ...retry, after: 0 }, end('failed', 'pending', 2, { ...boom, due_in_s: 0 })],
+    ['a timeout, under its own name', timeout, end('timeout', 'pending', 2, { ...slow, due_in_s: 20 })],
+    ['permanent: failed for good, whatever the budget', permanent, end('failed', 'failed', 2, never)],
+    ['permanent: no count leaves its column', permanent, end('failed', 'failed', MOST, never), { retry: MOST }],
+    ['later: when it says', later, end('released', 'pending', 1, { ...quota, due_in_s: 60 })],
+    ['released: nothing is spent', released, end('released', 'pending', 1, { cause: 'shutdown' })],
+    ['no count of retries: none spent', done, end('completed', 'done', 0, { result: '{"rows":1}' }), { retry: null }],
+    ['no count of retries: the first', retry, end('failed', 'pending', 1, { ...boom, due_in_s: 10 }), { retry: null }],
+  ])('%s', (_, outcome, written, of = {}) => {
+    expect(settled(outcome, of)).toEqual(written);
   });
 
   it('a failed attempt: one more is spent, and the task waits its backoff', () => {
-    const text = { error_message: 'boom', error_class: 'E', cause: null, result: null };
-    const written = { assignment_status: 'failed', task_status: 'pending', retry: 2, due_in_s: 20 };
-    expect(settled(retry)).toEqual({ ...text, ...written });
-  });
-
-  it('a failed attempt that says when: then, also at once', () => {
-    expect(settled({ ...retry, after: 7 }).due_in_s).toBe(7);
-    expect(settled({ ...retry, after: 0 }).due_in_s).toBe(0);
-  });
-
-  it('a timeout: like a failed attempt, under its own name', () => {
-    const written = { assignment_status: 'timeout', task_status: 'pending', retry: 2, due_in_s: 20, cause: null };
-    expect(settled(timeout)).toEqual({ ...written, error_message: 'too long', error_class: 'timeout', result: null });
+    expect(settled(retry)).toEqual(end('failed', 'pending', 2, { ...boom, due_in_s: 20 }));
   });
 
   it('the last of the budget: N retries are N + 1 attempts, by the task before the fleet', () => {
-    const spent = { assignment_status: 'failed', task_status: 'failed', error_message: 'boom', error_class: 'E' };
     expect(settled(retry, { retry: 2 })).toMatchObject({ task_status: 'pending', retry: 3 });
-    expect(settled(retry, { retry: 3 })).toEqual({ ...NOTHING, ...spent, retry: 4 });
-    expect(settled(retry, { retry: 0, max_retry_count: 0 })).toEqual({ ...NOTHING, ...spent, retry: 1 });
+    expect(settled(retry, { retry: 3 })).toEqual(end('failed', 'failed', 4, boom));
+    expect(settled(retry, { retry: 0, max_retry_count: 0 })).toEqual(end('failed', 'failed', 1, boom));
     expect(settled(retry, { retry: 3, max_retry_count: 4 })).toMatchObject({ task_status: 'pending', retry: 4 });
-    expect(settled(timeout, { retry: 3 })).toMatchObject({ assignment_status: 'timeout', task_status: 'failed' });
-  });
-
-  it('permanent: failed for good, whatever the budget', () => {
-    const written = { assignment_status: 'failed', task_status: 'failed', retry: 2 };
-    expect(settled(permanent)).toEqual({ ...NOTHING, ...written, error_message: 'never', error_class: 'P' });
-  });
-
-  it('later and released: nothing is spent; later says when', () => {
-    const given = { assignment_status: 'released', task_status: 'pending', retry: 1, error_class: null, result: null };
-    expect(settled(later)).toEqual({ ...given, due_in_s: 60, error_message: 'quota', cause: 'later' });
-    expect(settled(released)).toEqual({ ...given, error_message: null, cause: 'shutdown' });
+    expect(settled(timeout, { retry: 3 })).toEqual(end('timeout', 'failed', 4, slow));
   });
 
   it('a task that was reassigned meanwhile goes to its target', () => {
-    for (const outcome of [retry, timeout, later, released])
-      expect(settled(outcome, { target_device_id: 'w2' }).task_status, outcome.kind).toBe('assigned');
-    expect(settled(done, { target_device_id: 'w2' }).task_status).toBe('done');
-  });
-
-  it('a row without a count of retries has spent none, and no count leaves its column', () => {
-    expect(settled(done, { retry: null }).retry).toBe(0);
-    expect(settled(retry, { retry: null }).retry).toBe(1);
-    expect(settled(permanent, { retry: 2_147_483_647 }).retry).toBe(2_147_483_647);
+    for (const outcome of [retry, later, released])
+      expect(settled(outcome, ELSEWHERE).task_status, outcome.kind).toBe('assigned');
+    expect(settled(done, ELSEWHERE).task_status).toBe('done');
   });
 });
 
 describe('an attempt that was revoked', () => {
-  const revoked = (revoke_outcome: LockedAssignment['revoke_outcome']) => ({
-    ...{ revoked_at: '2026-01-01', revoke_outcome },
-  });
+  const revoked = (as: LockedAssignment['revoke_outcome']) => ({ revoked_at: '2026-01-01', revoke_outcome: as });
 
   it.each([retry, permanent, later, timeout, released])('ends as the operator wanted, by $kind', (outcome) => {
-    const error_message = 'error_message' in outcome ? outcome.error_message : null;
-    const rest = { retry: 1, error_message, error_class: null, cause: 'revoked', result: null };
-    const ended = (as: LockedAssignment['revoke_outcome']) => settled(outcome, {}, revoked(as));
-    expect(ended('cancelled')).toEqual({ ...rest, assignment_status: 'cancelled', task_status: 'cancelled' });
-    expect(ended('released')).toEqual({ ...rest, assignment_status: 'released', task_status: 'pending' });
-    expect(ended(null)).toEqual({ ...rest, assignment_status: 'released', task_status: 'pending' });
-    expect(settled(outcome, { target_device_id: 'w2' }, revoked('released')).task_status).toBe('assigned');
+    const why = { error_message: 'error_message' in outcome ? outcome.error_message : null, cause: 'revoked' };
+    expect(settled(outcome, {}, revoked('cancelled'))).toEqual(end('cancelled', 'cancelled', 1, why));
+    expect(settled(outcome, {}, revoked(null))).toEqual(end('released', 'pending', 1, why));
+    const next = settled(outcome, ELSEWHERE, revoked('released'));
+    expect(next).toEqual(end('released', 'assigned', 1, why));
   });
 
   it('is complete when its result came first', () => {
@@ -132,11 +116,9 @@ describe('whose an attempt is', () => {
   };
 
   it('mine: the task runs, both tokens are mine, the row is open', () => {
+    const mine = { kind: 'accepted', end: { record: { assignment_id: 70 } } };
     for (const status of ['assigned', 'running'] as const)
-      expect(reconciled(task(), row({ status }))).toMatchObject({
-        kind: 'accepted',
-        end: { record: { assignment_id: 70 } },
-      });
+      expect(reconciled(task(), row({ status }))).toMatchObject(mine);
   });
 
   it.each([
@@ -160,59 +142,50 @@ describe('whose an attempt is', () => {
     ['timeout', 'timeout'],
     ['released', 'released'],
   ] as const)('already: %s was written as %s by my own COMMIT, and by no other end', (kind, status) => {
-    const outcome = ALL[kind];
-    expect(reconciled(task({ status: 'done' }), row({ status }), outcome)).toMatchObject({ kind: 'committed' });
-    const others = (['completed', 'failed', 'timeout', 'cancelled', 'released', 'lost'] as const).filter(
-      (one) => one !== status,
-    );
-    for (const other of others) expect(reconciled(task(), row({ status: other }), outcome).kind, other).toBe('lost');
+    for (const ended of ['completed', 'failed', 'timeout', 'cancelled', 'released', 'lost'] as const) {
+      const { kind: found } = reconciled(task({ status: 'done' }), row({ status: ended }), ALL[kind]);
+      expect(found, ended).toBe(ended === status ? 'committed' : 'lost');
+    }
   });
 
   it('already: a revoked attempt, as what the operator wanted of it', () => {
     const record = row({ status: 'cancelled', revoked_at: '2026-01-01', revoke_outcome: 'cancelled' });
-    expect(reconciled(task({ status: 'cancelled' }), record, retry)).toMatchObject({
-      kind: 'committed',
-      task_status: 'cancelled',
-    });
+    const already = { kind: 'committed', task_status: 'cancelled' };
+    expect(reconciled(task({ status: 'cancelled' }), record, retry)).toMatchObject(already);
     expect(reconciled(task(), { ...record, status: 'failed' }, retry).kind).toBe('lost');
   });
 
-  it('already: says what became of the task, as far as this attempt goes', () => {
-    const already = (of: LockedTask | undefined, outcome: Outcome, status: LockedAssignment['status']) =>
-      reconciled(of, row({ status }), outcome);
-    expect(already(undefined, done, 'completed')).toMatchObject({ task_status: 'gone' });
-    expect(already(task({ status: 'done' }), done, 'completed')).toMatchObject({ task_status: 'done' });
-    expect(already(task({ status: 'failed' }), retry, 'failed')).toMatchObject({ task_status: 'failed' });
+  it.each<[string, LockedTask | undefined, 'done' | 'retry']>([
+    ['gone', undefined, 'done'],
+    ['done', task({ status: 'done' }), 'done'],
+    ['failed', task({ status: 'failed' }), 'retry'],
     // A later attempt runs, so this one has left the task open.
-    expect(already(task({ attempt: 3 }), retry, 'failed')).toMatchObject({ task_status: 'pending' });
-    expect(already(task({ attempt: 3, status: 'done' }), done, 'completed')).toMatchObject({ task_status: 'done' });
+    ['pending', task({ attempt: 3 }), 'retry'],
+    ['done', task({ attempt: 3, status: 'done' }), 'done'],
+  ])('already: says that the task is %s, as far as this attempt goes', (task_status, of, kind) => {
+    const record = row({ status: kind === 'done' ? 'completed' : 'failed' });
+    expect(reconciled(of, record, ALL[kind])).toMatchObject({ kind: 'committed', task_status });
   });
 });
 
 describe('a deferred claim', () => {
-  const lightly = (of: LockedTask | undefined) =>
-    reconcile(finish(done, { assignment_id: null }), of, undefined, policy);
+  const lightly = (of: LockedTask | undefined, outcome: Outcome = done) =>
+    reconcile(finish(outcome, { assignment_id: null }), of, undefined, policy);
   const facts = {
     ...{ assignment_id: null, attempt: 2, retry_at_claim: 1 },
     ...{ claimed_at: '2026-01-01 00:00:00.000', deadline_at: '2026-01-01 00:30:00.000' },
   };
 
-  it('is mine while the task runs under its token and bears its facts, which are recorded with the end', () => {
+  it('is mine while the task runs under its token and bears its facts, which are recorded with any end', () => {
     expect(lightly(deferred())).toMatchObject({ kind: 'accepted', end: { record: facts, task_status: 'done' } });
     expect(inlineClaim(finish(done), deferred({ retry: null }))).toEqual({ ...facts, retry_at_claim: 0 });
-  });
-
-  it('that did not succeed is written as any other end', () => {
-    const ended = (outcome: Outcome) =>
-      reconcile(finish(outcome, { assignment_id: null }), deferred(), undefined, policy);
-    expect(accepted(ended(retry))).toMatchObject({ assignment_status: 'failed', task_status: 'pending', retry: 2 });
-    expect(accepted(ended(released))).toMatchObject({ assignment_status: 'released', cause: 'shutdown', retry: 1 });
+    const ended = { assignment_status: 'failed', task_status: 'pending', retry: 2 };
+    expect(accepted(lightly(deferred(), retry))).toMatchObject(ended);
   });
 
   it('of a task that another program has changed is lost, with what must be recorded', () => {
-    expect(lightly(deferred({ status: 'pending' }))).toMatchObject({
-      ...{ kind: 'lost', reason: 'the task is pending', inline: facts },
-    });
+    const lost = { kind: 'lost', reason: 'the task is pending', inline: facts };
+    expect(lightly(deferred({ status: 'pending' }))).toMatchObject(lost);
   });
 
   it.each([
@@ -223,7 +196,6 @@ describe('a deferred claim', () => {
     ['without a time of the claim', deferred({ claimed_at: null })],
     ['without a deadline', deferred({ claim_deadline: null })],
   ])('is looked for in its row when the task is %s', (_, of) => {
-    expect(inlineClaim(finish(done), of)).toBeUndefined();
     expect(lightly(of)).toMatchObject({ kind: 'lost', reason: 'its attempt row was deleted' });
     expect(lightly(of)).not.toHaveProperty('inline');
   });

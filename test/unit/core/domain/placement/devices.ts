@@ -19,14 +19,3 @@ export function device(device_id: string, special: Partial<DeviceView> = {}): De
 }
 
 export const LANE = { task_type: 'sync_data', required_capabilities: null };
-
-/** Numbers 0 ≤ n < 1 that are the same in every run (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}

@@ -9,7 +9,6 @@ import { newSecret } from '../../../../../src/core/webhooks/send/signature.ts';
 
 describe('a telling name', () => {
   it.each([
-    ['password=hunter2', 'password=***'],
     ['login: password: hunter2', 'login: password: ***'],
     ['PGPASSWORD=hunter2 psql', 'PGPASSWORD=*** psql'],
     ['db_password = "hun ter2" here', 'db_password = "***" here'],
@@ -19,10 +18,8 @@ describe('a telling name', () => {
     ['GET /a?x=1&access_token=hunter2&y=2 200', 'GET /a?x=1&access_token=***&y=2 200'],
     ['Authorization: Basic aHVudGVyMg==', 'Authorization: ***'],
     ['> proxy-authorization: hunter2 and more\nnext: line', '> proxy-authorization: ***\nnext: line'],
-    ['Cookie: a=hunter2; b=hunter2 x', 'Cookie: ***'],
     ['set-cookie: sid=hunter2; Path=/; HttpOnly', 'set-cookie: ***'],
     ['cookie=a=hunter2; b=hunter2 next', 'cookie=*** next'],
-    ['X-Auth-Token: hunter2', 'X-Auth-Token: ***'],
     ['curl -H "Cookie: sid=hunter2"', 'curl -H "Cookie: ***'],
     ['data[password]=hunter2&x=1', 'data[password]=***&x=1'],
     ['secret: hunter2', 'secret: ***'],
@@ -50,19 +47,16 @@ describe('a telling name', () => {
   });
 });
 
-describe('a known shape', () => {
-  it('is hidden wherever it stands, and its id stays', () => {
-    const { text, id } = newApiKey();
-    expect(redactText(`key ${text}.`)).toBe(`key afd_${id}_***.`);
-    expect(redactText(`x${text}${text}`)).toBe(`xafd_${id}_***afd_${id}_***`);
-    expect(redactText(`${newSecret()}!`)).toBe('whsec_***!');
-    const encoded = encodeURIComponent(`whsec_${'a/b+'.repeat(8)}=`);
-    expect(redactText(`?key=${encoded}&x=1`)).toBe('?key=whsec_***&x=1');
-    const fleet = newKey();
-    expect(redactText(fleet.line)).toBe(`afd-fleet-key-1 ${fleet.id} ***`);
-    for (const plain of ['AFD_DATABASE_URL', 'afd_database_connections', 'af_crawl_task', 'afd_w1_x'])
-      expect(redactText(plain)).toBe(plain);
-  });
+it('a known shape is hidden wherever it stands, and its id stays', () => {
+  const { text, id } = newApiKey();
+  expect(redactText(`x${text}${text}.`)).toBe(`xafd_${id}_***afd_${id}_***.`);
+  expect(redactText(`${newSecret()}!`)).toBe('whsec_***!');
+  const encoded = encodeURIComponent(`whsec_${'a/b+'.repeat(8)}=`);
+  expect(redactText(`?key=${encoded}&x=1`)).toBe('?key=whsec_***&x=1');
+  const fleet = newKey();
+  expect(redactText(fleet.line)).toBe(`afd-fleet-key-1 ${fleet.id} ***`);
+  for (const plain of ['AFD_DATABASE_URL', 'afd_database_connections', 'afd_w1_x'])
+    expect(redactText(plain)).toBe(plain);
 });
 
 describe('a known value', () => {
@@ -78,10 +72,13 @@ describe('a known value', () => {
     }
   });
 
-  it('is hidden as URLs and JSON spell it, with small digits too', () => {
+  it('is hidden as URLs and JSON spell it, with small digits too; of two that begin alike the longer one', () => {
     const url = encodeURIComponent(secret);
-    for (const text of [secret, url, url.toLowerCase().replace('p%', 'p%'), JSON.stringify(secret).slice(1, -1)])
-      expect(mask.apply(`a ${text} b`)).toBe('a *** b');
+    for (const text of [secret, url, url.toLowerCase(), JSON.stringify(secret).slice(1, -1)])
+      expect(mask.apply(`a ${text}${text} b`)).toBe('a ****** b');
+    expect(new SecretMask(['secret', 'secret-and-more']).apply('secret-and-more')).toBe('***');
+    // Shorter than six characters none is masked.
+    expect(new SecretMask(['', 'abcde']).apply('abcde')).toBe('abcde');
   });
 
   it('is hidden before a text is cut, wherever the cut comes', () => {
@@ -90,43 +87,31 @@ describe('a known value', () => {
       const shown = redactBeginning(text, most, mask);
       for (let n = 0; n + 3 <= secret.length; n += 1) expect(shown).not.toContain(secret.slice(n, n + 3));
       expect(shown).toMatch(/… \(\d+ more characters\)$/);
+      const cut = mask.cutBefore(text, most);
+      expect(cut).toBeLessThanOrEqual(most);
+      expect(cut > 50 && cut < 50 + secret.length).toBe(false);
     }
+    expect(mask.cutBefore(text.slice(50), 5)).toBe(secret.length);
     const limits = { values: 10, text: 55, characters: 1000 };
     expect(redact({ text }, { mask, limits })).toEqual({ text: expect.stringMatching(/^x{50}… \(\d+ more/) });
   });
 
-  it('is found among thousands, as among few', () => {
+  it('is found among thousands, as among few, and by its beginning where its rest was dropped', () => {
     const many = Array.from({ length: 2000 }, (_, n) => `canary-${n}-of-many`);
     const big = new SecretMask(many, mask);
     expect(big.apply(`a ${many[1999]} b ${secret}${many[7]} c`)).toBe('a *** b ****** c');
-    expect(big.applyTorn('ends with canary-17')).toBe('ends with ***');
     expect(big.apply('canary-x-of-many')).toBe('canary-x-of-many');
+    expect(big.applyTorn('ends with canary-17')).toBe('ends with ***');
+    expect(mask.applyTorn(`it is ${secret}`)).toBe('it is ***');
+    expect(mask.applyTorn('nothing to hide')).toBe('nothing to hide');
   });
 });
 
 describe('finding S1: names are looked for in one pass', () => {
-  const WORST = [
-    'token',
-    'token=',
-    'cookie:',
-    'cookie: a',
-    'token="',
-    "token='",
-    'token=\\"',
-    'token: a ',
-    'token_file:',
-  ];
-  const MORE = [
-    'token=secret:a',
-    'password=',
-    'secret:',
-    'token=***',
-    'token==',
-    'authorization:',
-    'cookie=a; ',
-    'afd_aaaaaaaa_',
-  ];
-  it.each([...WORST, ...MORE])('over %j', (worst) => {
+  it.each([
+    ...['token', 'token=', 'cookie:', 'cookie: a', 'token="', "token='", 'token=\\"', 'token: a ', 'token_file:'],
+    ...['token=secret:a', 'secret:', 'token=***', 'token==', 'authorization:', 'cookie=a; ', 'afd_aaaaaaaa_'],
+  ])('over %j', (worst) => {
     const steps = (length: number) => {
       const text = worst.repeat(length / worst.length);
       const real = String.prototype.indexOf;

