@@ -25,7 +25,7 @@ describe('a row that the server refuses', () => {
     ['whose row a constraint refuses is put aside alone', "status = 'running'", 'failed'],
     ['whose row cannot be changed at all is left alone', "status <> 'pending'", 'pending'],
   ] as const)('finding F8: a task %s, which is said once', async ([, refused, becomes], { work }) => {
-    const [odd] = [await work.add({ username: 'odd' })];
+    const odd = await work.add({ username: 'odd' });
     const good = await work.addMany(8);
     await work.session.write(
       `ALTER TABLE ${work.names.task} ADD CONSTRAINT no_odd_rows CHECK (NOT (COALESCE(username = 'odd' AND ${refused}, FALSE)))`,

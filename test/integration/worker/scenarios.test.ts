@@ -1,5 +1,4 @@
 import { expect } from 'vitest';
-import { listDevices } from '../../../src/core/db/devices/list-devices.ts';
 import { runLeader } from '../../../src/core/leader/run-leader.ts';
 import { insertAttempt, insertDevice } from '../../helpers/factories.ts';
 import { testContext } from '../../helpers/node.ts';
@@ -35,8 +34,8 @@ it('A6 a worker claims, runs and writes under the one identity that it printed a
   const worker = work.start({ deviceId: 'worker-001', handlers: { t: (_, ctx) => ids.push(ctx.device_id) } });
   ids.push((await once(worker.events, 'worker:started')).device_id);
   await work.ended(id);
-  ids.push((await work.attempts(id))[0]!.device_id, String((await work.device('worker-001')).device_id));
-  expect(ids).toEqual(Array(4).fill('worker-001'));
+  ids.push((await work.attempts(id))[0]!.device_id);
+  expect(ids).toEqual(Array(3).fill('worker-001'));
 });
 
 it('A7 a second live process with the same device id is refused, also in other letters; without an id it gets the next one', async ({
@@ -126,47 +125,23 @@ it('B10 two services in one process are two: stopping one leaves the other alone
   expect(await work.attempts(id)).toMatchObject([{ device_id: 'b' }]);
 });
 
-it('D1 the number of running tasks is counted from open attempts, whatever the cached figure says', async ({
-  work,
-}) => {
-  const { calls, handlers: held } = waiting();
-  const id = await work.add();
-  work.start({ handlers: held });
-  await until(() => calls.length === 1);
-  await work.session.write(`UPDATE ${work.names.device} SET current_tasks = 99`);
-  const count = async () =>
-    (await listDevices(work.session, work.names)).find((one) => one.device_id === 'w1')?.current_tasks;
-  expect(await count()).toBe(1);
-  calls[0]!();
-  await work.ended(id);
-  expect(await count()).toBe(0);
-});
-
 it('D2 a device that crashed with all slots used works again after its restart', async ({ work }) => {
-  const { session, names } = work;
-  const columns = { status: 'busy', current_tasks: 5, max_concurrent_tasks: 5 };
-  const dead = await insertDevice(session, names, { device_id: 'w1', columns });
-  const ids: number[] = [];
-  while (ids.length < 5)
-    ids.push((await insertAttempt(session, names, { device: dead, task: { task_type: 't' } })).task_id);
+  const columns = { status: 'busy', current_tasks: 2, max_concurrent_tasks: 2 };
+  const device = await insertDevice(work.session, work.names, { device_id: 'w1', columns });
+  const held = async () =>
+    (await insertAttempt(work.session, work.names, { device, task: { task_type: 't' } })).task_id;
+  const ids = [await held(), await held()];
   work.start({ handlers });
   await work.ended(ids);
-  const attempts = await session.rows(
-    `SELECT status, cause, COUNT(*) AS n FROM ${names.assignment} GROUP BY status, cause ORDER BY status`,
-  );
-  expect(attempts).toEqual([
-    { status: 'completed', cause: null, n: 5 },
-    { status: 'lost', cause: 'superseded', n: 5 },
-  ]);
+  for (const id of ids)
+    expect(await work.attempts(id)).toMatchObject([{ status: 'lost', cause: 'superseded' }, { status: 'completed' }]);
 });
 
-it('G5 a device writes one row of history per heartbeat, also while it works and leads, and a small one', async ({
-  work,
-}) => {
+it('G5 a device writes one small row of history per heartbeat, also while it works and leads', async ({ work }) => {
   const interval = 0.4;
   const worker = work.start({ handlers, worker: { leader: true, heartbeat_interval: interval } });
   await once(worker.events, 'leader:gained');
-  for (let n = 0; n < 5; n += 1) {
+  for (let n = 0; n < 4; n += 1) {
     await work.add();
     await heartbeats(worker, 1);
   }
