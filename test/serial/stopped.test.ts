@@ -1,6 +1,6 @@
 // SIGSTOP: a process that stands still until others take its place, and then goes on as if nothing had been.
 import { describe, it } from 'vitest';
-import { insertDevice, readDevice } from '../helpers/factories.ts';
+import { insertDevice } from '../helpers/factories.ts';
 import { MINUTES, PATIENCE_MS } from '../helpers/fleet-process.ts';
 import { executions } from '../helpers/ledger.ts';
 import { scene } from '../helpers/scene.ts';
@@ -18,11 +18,9 @@ describe.concurrent('SIGSTOP and SIGCONT', { timeout: MINUTES }, () => {
     const other = s.start('worker', { deviceId: 'other' });
     await other.event('leader:gained');
 
-    const stopped = performance.now();
     sleeper.kill('SIGSTOP');
     await other.event('device:dead', (line) => line.dead_device_id === 'sleeper');
     for (const task_id of ids) await s.noted({ what: 'start', task_id, device_id: 'other' });
-    process.stderr.write(`SIGSTOP worker: tasks begun elsewhere after ${Math.round(performance.now() - stopped)} ms\n`);
     await s.open('deaf');
     await s.open('obedient-other');
     await s.ended(ids);
@@ -32,17 +30,11 @@ describe.concurrent('SIGSTOP and SIGCONT', { timeout: MINUTES }, () => {
     await s.noted({ what: 'end', task_id: deaf, device_id: 'sleeper' });
     await s.noted({ what: 'abort', task_id: obedient, device_id: 'sleeper' });
     await sleeper.event('task:lost', (line) => line.task_id === deaf, PATIENCE_MS, from);
-    await until(
-      async () => (await readDevice(s.session, s.db.names, 'sleeper'))?.status === 'online',
-      PATIENCE_MS,
-      'the return of the device',
-    );
-    for (const id of ids) {
+    for (const id of ids)
       expect(await s.attempts(id)).toMatchObject([
         { device_id: 'sleeper', status: 'lost', cause: 'device_dead' },
         { device_id: 'other', status: 'completed' },
       ]);
-    }
     other.kill('SIGTERM');
     expect(await other.exit).toEqual({ code: 0, signal: null });
     const fresh = await s.add();
@@ -93,9 +85,6 @@ describe.concurrent('SIGSTOP and SIGCONT', { timeout: MINUTES }, () => {
     // It is alive, and has asked the database again.
     await frozen.event('device:heartbeat', () => true, PATIENCE_MS, from);
     expect(frozen.lines.filter((line) => line.event === 'device:dead')).toEqual([]);
-    expect(heir.lines.filter((line) => line.event === 'device:dead' && line.dead_device_id === 'ghost')).toHaveLength(
-      1,
-    );
     expect(await session.rows(`SELECT holder, term FROM ${db.names.leader}`)).toEqual([{ holder: 'heir', term: 2 }]);
 
     heir.kill('SIGKILL');

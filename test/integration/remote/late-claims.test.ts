@@ -1,11 +1,13 @@
 // A gateway that hung carries out a claim after its worker has gone to another one: nobody waits for the answer any more.
 import { afterEach, expect } from 'vitest';
 import { startGateway, stopGateways } from '../../helpers/gateway.ts';
+import { stopWorkers } from '../../helpers/node.ts';
 import { closeProxies, tcpProxy } from '../../helpers/tcp-proxy.ts';
 import { until } from '../../helpers/wait.ts';
 import { it } from '../../helpers/worked-tasks.ts';
 
 afterEach(async () => {
+  await stopWorkers();
   closeProxies();
   await stopGateways();
 });

@@ -7,7 +7,7 @@ import { attemptLog } from '../../../src/core/db/logs/read-log.ts';
 import { decodeLines } from '../../../src/core/domain/run-log/log-line.ts';
 import type { HandlerContext } from '../../../src/core/handlers/handler.ts';
 import { startGateway, stopGateways } from '../../helpers/gateway.ts';
-import type { TestWorkerOptions } from '../../helpers/node.ts';
+import { stopWorkers, type TestWorkerOptions } from '../../helpers/node.ts';
 import { closeProxies, tcpProxy } from '../../helpers/tcp-proxy.ts';
 import { once, until } from '../../helpers/wait.ts';
 import { eventsOf, it, type Work } from '../../helpers/worked-tasks.ts';
@@ -16,6 +16,7 @@ import { eventsOf, it, type Work } from '../../helpers/worked-tasks.ts';
 const LONG = { heartbeat_timeout: 60 };
 
 afterEach(async () => {
+  await stopWorkers();
   closeProxies();
   await stopGateways();
 });
