@@ -1,7 +1,4 @@
 import { expect } from 'vitest';
-import { runLeader } from '../../../src/core/leader/run-leader.ts';
-import { insertAttempt, insertDevice } from '../../helpers/factories.ts';
-import { testContext } from '../../helpers/node.ts';
 import { once, until } from '../../helpers/wait.ts';
 import { eventsOf, heartbeats, it } from '../../helpers/worked-tasks.ts';
 
@@ -12,21 +9,6 @@ function waiting() {
   const calls: Array<() => void> = [];
   return { calls, handlers: { t: () => new Promise<void>((done) => calls.push(done)) } };
 }
-
-it('A5 a node that executes nothing never gets a task, whatever waits', async ({ work }) => {
-  const id = await work.add();
-  const context = testContext(work.db, { worker: { device_id: 'leader-1' } });
-  const stop = new AbortController();
-  const published = once(context.events, 'leader:duty', (one) => one.duty === 'publish-lanes');
-  const leading = runLeader(context, { hostname: 'h', version: '0', stop: stop.signal });
-  await published;
-  for (let n = 0; n < 3; n += 1) await once(context.events, 'device:heartbeat');
-  expect(await work.device('leader-1')).toMatchObject({ device_type: 'master', status: 'online' });
-  expect(await work.task(id)).toMatchObject({ status: 'pending', attempt: 0 });
-  stop.abort();
-  await leading;
-  await context.close();
-});
 
 it('A6 a worker claims, runs and writes under the one identity that it printed at its start', async ({ work }) => {
   const id = await work.add();
@@ -85,19 +67,6 @@ it('A10 a heartbeat never changes what an operator said: a paused device stays p
   await work.ended(id);
 });
 
-it('A12 a task goes only to a device that has what it requires; one that no device can run stays pending', async ({
-  work,
-}) => {
-  const browser = await work.add({ required_capabilities: '{"browser_support":true,"memory_gb":8}' });
-  const impossible = await work.add({ required_capabilities: '{"region":"mars"}' });
-  const plain = work.start({ deviceId: 'plain', handlers, worker: { leader: true, capabilities: { memory_gb: 64 } } });
-  await once(plain.events, 'worker:started');
-  work.start({ deviceId: 'able', handlers, worker: { capabilities: { browser_support: true, memory_gb: 16 } } });
-  await work.ended(browser);
-  expect(await work.attempts(browser)).toMatchObject([{ device_id: 'able' }]);
-  expect(await work.task(impossible)).toMatchObject({ status: 'pending', attempt: 0 });
-});
-
 it('A13, D3 a device runs as many tasks at once as it said itself, and is busy with as many, not with fewer', async ({
   work,
 }) => {
@@ -123,18 +92,6 @@ it('B10 two services in one process are two: stopping one leaves the other alone
   const id = await work.add();
   await work.ended(id);
   expect(await work.attempts(id)).toMatchObject([{ device_id: 'b' }]);
-});
-
-it('D2 a device that crashed with all slots used works again after its restart', async ({ work }) => {
-  const columns = { status: 'busy', current_tasks: 2, max_concurrent_tasks: 2 };
-  const device = await insertDevice(work.session, work.names, { device_id: 'w1', columns });
-  const held = async () =>
-    (await insertAttempt(work.session, work.names, { device, task: { task_type: 't' } })).task_id;
-  const ids = [await held(), await held()];
-  work.start({ handlers });
-  await work.ended(ids);
-  for (const id of ids)
-    expect(await work.attempts(id)).toMatchObject([{ status: 'lost', cause: 'superseded' }, { status: 'completed' }]);
 });
 
 it('G5 a device writes one small row of history per heartbeat, also while it works and leads', async ({ work }) => {

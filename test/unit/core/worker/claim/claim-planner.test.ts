@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import type { FinishAndClaimResult } from '../../../../../src/core/db/claim/finish-and-claim.ts';
-import { ClaimRefused } from '../../../../../src/core/db/claim/finish-and-claim.ts';
 import type { SourceYield } from '../../../../../src/core/db/claim/take-tasks.ts';
 import { ANY_WIDTHS } from '../../../../../src/core/db/claim/text-widths.ts';
 import { DatabaseError } from '../../../../../src/core/db/database-error.ts';
@@ -13,7 +12,6 @@ import { Poller } from '../../../../../src/core/worker/claim/poller.ts';
 import type { Slots } from '../../../../../src/core/worker/claim/slots.ts';
 import { TaskTimings } from '../../../../../src/core/worker/claim/task-timings.ts';
 import { TypeRooms } from '../../../../../src/core/worker/claim/type-rooms.ts';
-import { claimedTask } from '../../../../helpers/claimed-task.ts';
 
 interface Known {
   directed?: boolean;
@@ -109,17 +107,10 @@ test('each claim has a token of its own; the deadline of its attempts is their t
   const [first, second] = [one.next()!, one.next()!];
   expect(first.claim_token.equals(second.claim_token)).toBe(false);
   expect(first.leaseOf({} as never)).toBe(330);
-  expect(one.generation).toBe(7);
 });
 
-test.each([
-  ['nothing is known', 0, 50],
-  ['there is no room', 3, 0],
-])('claims nothing where %s', (_, lanes, free) => {
-  expect(planner(lanes, free).next()).toBeUndefined();
-});
-
-test('before the first poll nothing is claimed, whatever a tick or a ring found; a poll that failed counts too', async () => {
+test('nothing is claimed without room or due tasks, nor before the first poll; one that failed counts too', async () => {
+  expect([planner(0, 50).next(), planner(3, 0).next()]).toEqual([undefined, undefined]);
   const one = planner(1, 5, { polled: false });
   expect(one.next()).toBeUndefined();
   expect(one.poller.nextPollMs()).toBe(0);
@@ -127,34 +118,14 @@ test('before the first poll nothing is claimed, whatever a tick or a ring found;
   expect(one.next()).toMatchObject({ limit: 5 });
 });
 
-describe('a type with a maximum', () => {
-  test('is asked for as many tasks as it has places, and takes no more over all its lanes', () => {
-    const one = planner(2, 10, { places: new Map([['t0', { max: 2, free: 2, waiting: 0 }]]) });
-    const request = one.next()!;
-    const of = (type: string) =>
-      request.sources.find((source) => 'lane' in source && `${source.lane}`.startsWith(type))!;
-    expect([request.mostFrom(of('t0')), request.mostFrom(of('t1'))]).toEqual([2, Number.POSITIVE_INFINITY]);
-    const task = claimedTask({ task_type: 't0' });
-    expect([0, 1, 2].map((n) => request.admit(task, of('t0'), n))).toEqual(['record', 'record', 'stop']);
-  });
-
-  test('is counted first, as lanes with little are, also where lanes have much', async () => {
-    const places = new Map(Array.from({ length: 30 }, (_, n) => [`t${n}`, { max: 1, free: 1, waiting: 0 }]));
-    const one = planner(30, 50, { places });
-    await one.learn(one.next()!, yielded(false, false, true));
-    one.news();
-    expect(one.next()).toMatchObject({ countFirst: true, limit: 50 });
-  });
-
-  test('is not asked again after a claim that could take nothing of it, until it has a place', async () => {
-    const place = { max: 2, free: 0, waiting: 0 };
-    const one = planner(1, 10, { places: new Map([['t0', place]]) });
-    await one.learn(one.next()!, result({ count: 0, exhausted: false }));
-    one.news();
-    expect(one.next()).toBeUndefined();
-    place.free = 1;
-    expect(one.next()).toBeDefined();
-  });
+test('a type at its maximum is not asked again after a claim that could take nothing of it, until it has a place', async () => {
+  const place = { max: 2, free: 0, waiting: 0 };
+  const one = planner(1, 10, { places: new Map([['t0', place]]) });
+  await one.learn(one.next()!, result({ count: 0, exhausted: false }));
+  one.news();
+  expect(one.next()).toBeUndefined();
+  place.free = 1;
+  expect(one.next()).toBeDefined();
 });
 
 const ENOUGH = yielded(false, false, true);
@@ -226,14 +197,5 @@ describe('a transaction that the server refused', () => {
     expect(one.warnings).toEqual([expect.stringContaining('The database refused to claim t')]);
     for (let n = 0; n < 2; n += 1) await one.learn(one.next()!, yielded(true));
     expect(one.next()?.sources ?? []).not.toContainEqual(single.sources[0]);
-  });
-
-  test('with rows: they are claimed in halves until the culprit is found', async () => {
-    const one = planner(1, 5);
-    await one.refused(one.next()!, new ClaimRefused(data, [1, 2, 3, 4]), false);
-    const half = one.next()!;
-    expect(half).toMatchObject({ alone: true, ticket: false, sources: [{ kind: 'tasks', ids: [1, 2] }] });
-    await one.refused(half, new ClaimRefused(data, [1, 2]), false);
-    expect(one.next()).toMatchObject({ sources: [{ kind: 'tasks', ids: [1] }] });
   });
 });

@@ -149,16 +149,6 @@ describe('an error that passes', () => {
     expect(work.calls).toContain('recover');
   });
 
-  test('an end whose answer is lost is sent again, and counts once', async () => {
-    const { claimer: one, work, reconciled, claimed } = claimer();
-    const end = await claimed();
-    work.fail('exchange', 'after', LOST);
-    one.finish(end);
-    await one.stop();
-    expect(work.of(1).map(({ status }) => status)).toEqual(['completed']);
-    expect(reconciled.map(({ kind }) => kind)).toEqual(['committed']);
-  });
-
   test('what fails after the answer to a claim says nothing about it: it is not looked for', async () => {
     const { claimer: one, work, planner, begun, claimed } = claimer();
     planner.learn = () => Promise.reject(LOST);

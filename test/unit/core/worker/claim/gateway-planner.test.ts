@@ -10,23 +10,16 @@ const NONE: GatewayResult = { reconciled: [], claimed: [], permission: 'open', m
 /** How many tasks were claimed is all that counts here. */
 const some = (n: number, more: boolean): GatewayResult => ({ ...NONE, claimed: Array(n).fill({}), more });
 
-function planner({ prefetch = 0, max = undefined as number | undefined } = {}) {
+function planner(prefetch = 0) {
   const state = { free: 5, mayClaim: true, canKeep: true };
-  const slots = {
-    room: (ahead: number) => Math.max(0, state.free + ahead),
-    slotsYounger: () => 5,
-    get places() {
-      return new Map(max === undefined ? [] : [['t', { max, free: Math.min(max, state.free), waiting: 0 }] as const]);
-    },
-    timeoutOf: () => 1800,
-  };
+  const room = (ahead: number) => Math.max(0, state.free + ahead);
+  const slots = { room, slotsYounger: () => 5, places: new Map(), timeoutOf: () => 1800 };
   const timings = new TaskTimings(() => 0);
   const events = new Events();
   const warnings: string[] = [];
   events.on('warning', ({ message }) => warnings.push(message));
   const made = new GatewayPlanner({
-    ...{ events, slots, timings, prefetch, board: { generation: 2 } },
-    rooms: new TypeRooms(slots, timings),
+    ...{ events, slots, timings, prefetch, board: { generation: 2 }, rooms: new TypeRooms(slots, timings) },
     types: new Map([
       ['t', 60],
       ['u', undefined],
@@ -34,7 +27,7 @@ function planner({ prefetch = 0, max = undefined as number | undefined } = {}) {
     mayClaim: () => state.mayClaim,
     canKeep: () => state.canKeep,
   });
-  return { made, state, timings, warnings };
+  return { made, state, warnings };
 }
 
 /** Asks, and gets this answer. */
@@ -83,7 +76,7 @@ describe('a remote worker', () => {
   });
 
   it('takes as many ahead as it is told to, of each type', async () => {
-    const { made, state } = planner({ prefetch: 30 });
+    const { made, state } = planner(30);
     const types = { t: { now: 5, later: 30 }, u: { later: 30 } };
     expect(await ask(made, some(35, true))).toMatchObject({ limit: 35, types });
     state.free = -20;
@@ -91,28 +84,12 @@ describe('a remote worker', () => {
   });
 
   it('takes nothing ahead while its journal cannot be written, and what it has room for all the same', async () => {
-    const { made, state } = planner({ prefetch: 30 });
+    const { made, state } = planner(30);
     state.canKeep = false;
     const types = { t: { now: 5, later: 0 }, u: { later: 0 } };
     expect(await ask(made, some(5, true))).toMatchObject({ limit: 5, types });
     state.canKeep = true;
     expect(made.next()).toMatchObject({ limit: 35, types: { t: { later: 30 } } });
-  });
-
-  it('defers short types', async () => {
-    const { made, timings } = planner();
-    timings.begin();
-    for (let n = 0; n < 50; n += 1) timings.note('t', 1);
-    timings.rest();
-    expect((await ask(made, NONE)).types.t).toMatchObject({ defer: true });
-  });
-
-  it('leaves out a type whose places are taken', async () => {
-    const { made, state } = planner({ max: 1 });
-    expect((await ask(made, NONE)).types.t).toMatchObject({ now: 1, later: 0 });
-    state.free = 0;
-    made.due();
-    expect(made.next()).toBeUndefined();
   });
 
   it('sends ends alone, then the claim alone, when both together were refused; then rests', async () => {

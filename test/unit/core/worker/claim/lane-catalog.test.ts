@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { KnownLane } from '../../../../../src/core/domain/lane.ts';
 import { LaneCatalog } from '../../../../../src/core/worker/claim/lane-catalog.ts';
+import { LaneCursor } from '../../../../../src/core/worker/claim/lane-cursor.ts';
 
 const CAPABILITIES = { supported_tasks: ['plain', 'deep', 'other'] };
 
@@ -38,31 +39,20 @@ test('directed tasks come first, then ranks; within one rank what fewer devices 
   expect(names(catalog)).toEqual(['directed', 'deep/4', 'other/5', 'plain/5', 'deep/5']);
 });
 
-test('lanes that as many can run take turns', () => {
-  const catalog = bookOf(lane('plain', 2), lane('deep', 2));
-  expect(Array.from({ length: 4 }, () => claim(catalog)).sort()).toEqual(['deep', 'deep', 'plain', 'plain']);
-});
-
-test.each([
-  [1, 1],
-  [4, 2],
-])(
-  'finding F14: a lane that many can run is not left for ever, also when a claim has %i scarce ones',
-  (scarce, most) => {
-    const types = Array.from({ length: scarce }, (_, n) => `deep${n}`);
-    const catalog = new LaneCatalog('w1', { supported_tasks: ['plain', ...types] });
-    catalog.learn([lane('plain', 9), ...types.map((type) => lane(type, 1))], true);
-    let plain = 0;
-    for (let n = 0; n < 80; n += 1) {
-      for (const source of catalog.sources(scarce, { free: 1 })) {
-        if (source.kind === 'lane' && source.lane.toString().startsWith('plain')) plain += 1;
-        catalog.noteYield(source, false, Array(most).fill({ due_at: '2026-01-01', id: 1 }));
-      }
-      catalog.claimed();
+test('finding F14: a lane that many can run is not left for ever, also when scarce ones answer a claim together', () => {
+  const types = ['deep0', 'deep1', 'deep2', 'deep3'];
+  const catalog = new LaneCatalog('w1', { supported_tasks: ['plain', ...types] });
+  catalog.learn([lane('plain', 9), ...types.map((type) => lane(type, 1))], true);
+  let plain = 0;
+  for (let n = 0; n < 80; n += 1) {
+    for (const source of catalog.sources(4, { free: 1 })) {
+      if (catalog.typeOf(source) === 'plain') plain += 1;
+      catalog.noteYield(source, false, Array(2).fill({ due_at: '2026-01-01', id: 1 }));
     }
-    expect(plain).toBe(10);
-  },
-);
+    catalog.claimed();
+  }
+  expect(plain).toBe(10);
+});
 
 test('finding F14: a turn never leaves the best rank', () => {
   const catalog = bookOf(lane('plain', 9, 5), lane('deep', 1, 5), lane('other', 9, 7));
@@ -130,4 +120,36 @@ test('directed tasks of full types are left out, and asked for when one of these
     catalog.noteYield(source!, true, [], slots);
     expect(catalog.sources(1, slots)).toEqual([]);
   }
+});
+
+const at = (id: number) => ({ due_at: '2026-01-01 00:00:00.000', id });
+
+/** The cursor of a lane from which task 5 was taken last. */
+function cursor() {
+  const one = new LaneCursor();
+  one.claimed(at(5), { exhausted: false, frontier: false });
+  return one;
+}
+
+test('a cursor is at the last row that was taken, until tasks may lie before it; without one, claims read from the head', () => {
+  const one = cursor();
+  expect(one).toMatchObject({ at: at(5), frontier: true, behind: false });
+  one.drop();
+  expect([one, new LaneCursor()]).toMatchObject(Array(2).fill({ at: undefined, frontier: false }));
+});
+
+test('a cursor is checked after a claim that found nothing more, else a second after the last check or twenty times its cost', () => {
+  const one = cursor();
+  expect(one.checkDue(true, 10)).toBe(true);
+  expect(one.checked(undefined, 10, 1)).toBe(false);
+  expect([one.checkDue(false, 1009), one.checkDue(false, 1010)]).toEqual([false, true]);
+  one.checked(undefined, 10, 100);
+  expect([one.checkDue(false, 2009), one.checkDue(false, 2010)]).toEqual([false, true]);
+  expect(new LaneCursor().checkDue(true, 10)).toBe(false);
+});
+
+test('a cursor goes back to a due row before it, and the next claim reads from there on', () => {
+  const one = cursor();
+  for (const id of [3, 4]) expect(one.checked(at(id), 10, 1)).toBe(true);
+  expect(one).toMatchObject({ at: at(3), frontier: false });
 });

@@ -94,29 +94,6 @@ test('no more is prefetched than ends here in a second, or than there are slots:
   expect(timings.prefetchLimit('t', 10)).toBe(10);
 });
 
-test('after a pause the first tasks say how many end in a second, those of less than 100 ms as if they had taken that', () => {
-  let now = 0;
-  const timings = new TaskTimings(() => now);
-  const run = (ends: number, every: number) => {
-    timings.begin();
-    for (let n = 0; n < ends; n += 1) {
-      now += every;
-      timings.note('t', 0.1);
-    }
-  };
-  run(30, 1);
-  timings.rest();
-  expect(timings.prefetchLimit('t', 2)).toBe(100);
-  now += 900;
-  timings.begin();
-  // A pause of less than a second is no pause: 30 in 930 ms.
-  expect(timings.prefetchLimit('t', 2)).toBe(19);
-  timings.rest();
-  now += 5000;
-  run(2, 5);
-  expect(timings.prefetchLimit('t', 2)).toBe(20);
-});
-
 test('where claims take long, what runs while ten are under way is prefetched, but no more than a second of work', () => {
   const timings = paceOf(20, 2000, 2);
   expect(timings.prefetchLimit('t', 10)).toBe(50);

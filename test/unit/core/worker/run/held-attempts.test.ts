@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { OpenAssignment } from '../../../../../src/core/db/attempts/open-assignments.ts';
-import { laneKey } from '../../../../../src/core/domain/lane.ts';
 import { monotonic } from '../../../../../src/core/runtime/clock.ts';
 import { Events } from '../../../../../src/core/runtime/events.ts';
 import { TaskTimings } from '../../../../../src/core/worker/claim/task-timings.ts';
@@ -11,13 +10,13 @@ import { claimedTask } from '../../../../helpers/claimed-task.ts';
 
 const token = randomBytes(16);
 
-function held({ startFlushAfterMs = 0 } = {}) {
+function held() {
   const events = new Events();
   const seen: string[] = [];
   for (const name of ['task:claimed', 'task:lost', 'warning'] as const)
     events.on(name, (data) => seen.push('task_id' in data ? `${name} ${data.task_id}` : name));
   const timings = new TaskTimings();
-  const attempts = new HeldAttempts({ events, timings, returned: () => {}, startFlushAfterMs, deadlineSlackS: 30 });
+  const attempts = new HeldAttempts({ events, timings, returned: () => {}, startFlushAfterMs: 0, deadlineSlackS: 30 });
   const aborted: Array<[number, string]> = [];
   /** An attempt that was claimed a second ago; `assignment_id` null = its claim is deferred. */
   const add = (id: number, assignment_id: number | null = null): RunningAttempt => {
@@ -50,13 +49,6 @@ test('an attempt is open until it ends, and held until it leaves its slot', () =
   expect(seen).toEqual(['task:claimed 1']);
 });
 
-test('a released attempt names the lane in which its task waits again', () => {
-  const { add } = held();
-  const { lane } = finishOf(add(1), { kind: 'released', cause: 'shutdown' }, null);
-  expect(lane).toEqual({ lane: laneKey('t', null), claim_rank: 5, task_type: 't', required_capabilities: null });
-  expect(finishOf(add(2), { kind: 'done', result: null, enqueue: [] }, 5).lane).toBeUndefined();
-});
-
 test('what lasts gets its row, unless the server refuses it; it is lost, once, when there was none to get', () => {
   const { attempts, add, run, aborted, seen } = held();
   const [one, two, three] = [run(add(1)), run(add(2)), run(add(3)), add(4, 74)];
@@ -70,22 +62,16 @@ test('what lasts gets its row, unless the server refuses it; it is lost, once, w
   expect(seen).toEqual(expect.arrayContaining(['warning', 'task:lost 3']));
 });
 
-test('what runs is written as started once, and is lost when that touched no row', () => {
+test('what runs is written as started once, when that is due, and is lost when that touched no row', () => {
   const { attempts, add, run, aborted } = held();
+  expect(attempts.nextStartMs()).toBe(Number.POSITIVE_INFINITY);
   run(add(1, 71));
   add(2, 72);
+  expect(attempts.nextStartMs()).toBeLessThanOrEqual(0);
   expect(attempts.dueStarts()).toEqual([expect.objectContaining({ assignment_id: 71, lease_s: 90 })]);
   expect(attempts.dueStarts()).toEqual([]);
   attempts.startsLost([71, 72]);
   expect(aborted).toEqual([[1, 'lost']]);
-});
-
-test('it is known when the next start is due', () => {
-  const { attempts, add, run } = held({ startFlushAfterMs: 60_000 });
-  expect(attempts.nextStartMs()).toBe(Number.POSITIVE_INFINITY);
-  run(add(1));
-  expect(attempts.nextStartMs()).toBeGreaterThan(58_000);
-  expect(attempts.nextStartMs()).toBeLessThanOrEqual(59_000);
 });
 
 test('the list of the database revokes, shows what other processes ended or made, and names what does not run here', () => {
