@@ -59,29 +59,6 @@ describe('a remote worker', () => {
     expect(await lost).toMatchObject({ task_id: taken });
   });
 
-  it('claims nothing while it is paused, and goes on when it is resumed', async ({ work }) => {
-    const worker = start(work);
-    const setState = (state: string) =>
-      work.session.write(
-        `UPDATE ${work.names.device} SET operator_state = ?, updated_at = UTC_TIMESTAMP(3) WHERE device_id = 'w1'`,
-        [state],
-      );
-    await once(worker.events, 'worker:started');
-    const paused = once(worker.events, 'device:operator-state', (one) => one.operator_state === 'paused');
-    await setState('paused');
-    await paused;
-    const id = await work.add();
-    // Another device finds the task first: the gateway has seen it, and given it to none.
-    const other = start(work, { deviceId: 'w2', handlers });
-    await work.ended(id);
-    expect(await work.attempts(id)).toMatchObject([{ device_id: 'w2' }]);
-    await other.stop();
-    const second = await work.add();
-    await setState('active');
-    await work.ended(second);
-    expect(await work.attempts(second)).toMatchObject([{ device_id: 'w1' }]);
-  });
-
   it('obeys the settings of the fleet', async ({ work }) => {
     const values = "('master.task_timeout', '77', 'test')";
     await work.session.write(`INSERT INTO ${work.names.setting} (name, value, updated_by) VALUES ${values}`);
@@ -138,16 +115,6 @@ describe('a remote worker', () => {
       `UPDATE ${work.names.device} SET instance_token = REVERSE(instance_token) WHERE device_id = 'w1'`,
     );
     await expect(first.ended).rejects.toMatchObject({ code: 'E_SUPERSEDED' });
-  });
-
-  it('goes on with the second gateway when the first one ends', async ({ work }) => {
-    const other = await startGateway(work.db);
-    const worker = start(work, { gateways: [gateway.url, other.url], handlers });
-    await work.ended(await work.add());
-    await gateway.stop();
-    await work.ended(await work.add());
-    expect(eventsOf(worker, 'task:lost')).toEqual([]);
-    await until(async () => (await work.device()).gateway_id === other.gateway.deviceId);
   });
 
   it('finds out by its token what a claim has brought whose answer is lost, and runs it once', async ({ work }) => {

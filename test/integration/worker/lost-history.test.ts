@@ -2,7 +2,7 @@
 // are put back to what they were, while its worker goes on.
 import { once as fired } from 'node:events';
 import { describe, expect } from 'vitest';
-import { once, until } from '../../helpers/wait.ts';
+import { until } from '../../helpers/wait.ts';
 import { eventsOf, it, type Work } from '../../helpers/worked-tasks.ts';
 
 /** What the surviving database has of a task; the function that is returned makes it all that there is. */
@@ -80,20 +80,5 @@ describe('a new primary', () => {
     expect(surviving).toMatchObject([{ attempt: 1, status: 'completed' }]);
     expect(surviving[0]!.claim_token).not.toEqual(lost!.claim_token);
     expect(eventsOf(worker, 'task:lost')).toHaveLength(1);
-  });
-
-  it('that gives the id of a lost task to another one: the end of the lost one is not taken for it', async ({
-    work,
-  }) => {
-    const id = await work.add();
-    const { worker, end } = await running(work, id);
-    const lost = once(worker.events, 'task:lost');
-    await work.session.write(`DELETE FROM ${work.names.assignment} WHERE task_id = ?`, [id]);
-    await work.session.write(`DELETE FROM ${work.names.task} WHERE id = ?`, [id]);
-    await work.add({ id, task_type: 'another' });
-    end();
-    await lost;
-    expect(await work.task(id)).toMatchObject({ status: 'pending', attempt: 0, task_type: 'another' });
-    expect(await work.attempts(id)).toEqual([]);
   });
 });

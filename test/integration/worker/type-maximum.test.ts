@@ -64,21 +64,6 @@ describe('a type with a maximum', () => {
     expect(eventsOf(one, 'device:heartbeat').length).toBeLessThanOrEqual(1);
   });
 
-  it('of short tasks is prefetched, never above its maximum; both types end', async ({ work }) => {
-    for (const task_type of ['browser', 'call']) await work.addMany(200, { task_type });
-    const { one, browser } = worker(work, 2, { ms: 3, worker: { max_concurrent_tasks: 8 }, mode: 'drain' });
-    expect(await one.ended).toMatchObject({ finished: { done: 400 } });
-    expect(browser).toMatchObject({ most: 2, begun: 200 });
-    let [waiting, most] = [0, 0];
-    for (const { name, data } of one.seen) {
-      if (!('task_type' in data) || data.task_type !== 'browser') continue;
-      if (name === 'task:claimed') waiting += 1;
-      if (name === 'task:started') waiting -= 1;
-      most = Math.max(most, waiting);
-    }
-    expect(most).toBeGreaterThan(2);
-  });
-
   it('keeps no directed task of another type waiting behind its own', async ({ work }) => {
     const directed = { status: 'assigned', target_device_id: 'w1' };
     await work.addMany(12, { task_type: 'browser', ...directed });

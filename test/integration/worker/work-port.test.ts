@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ClaimedTask, INLINE_BYTES } from '../../../src/core/db/claim/claimed-task.ts';
-import { cancelTask } from '../../../src/core/db/tasks/cancel-task.ts';
 import type { Outcome } from '../../../src/core/domain/attempt/outcome.ts';
 import type { Finish } from '../../../src/core/domain/attempt/reconcile.ts';
 import { claimRank, laneKey } from '../../../src/core/domain/lane.ts';
@@ -74,7 +73,6 @@ async function throughGateway(db: TestDatabase, as: 'record' | 'defer') {
 
 type Claimed = ClaimedTask & { claim_token: Buffer };
 const DONE: Extract<Outcome, { kind: 'done' }> = { kind: 'done', result: { n: 1 }, enqueue: [] };
-const RELEASED: Outcome = { kind: 'released', cause: 'shutdown' };
 const held = ({ id, claim_token }: Claimed) => ({ task_id: id, claim_token });
 const endOf = (one: Claimed, outcome: Outcome = DONE): Finish => ({
   ...{ ...held(one), task_type: one.task_type, attempt: one.attempt + 1, assignment_id: one.assignment_id },
@@ -104,8 +102,7 @@ describe.each([
     const task = async (id: number) => (await readTask(session, db.names, id))!;
     /** Another program sets the task back, as if nobody had claimed it. */
     const reset = (id: number) => session.write(`UPDATE ${db.names.task} SET status = 'pending' WHERE id = ?`, [id]);
-    const cancel = (id: number) => cancelTask(session, db.names, id);
-    return { work, exchange, ids, claim, end, task, reset, cancel };
+    return { work, exchange, ids, claim, end, task, reset };
   }
 
   it('claims what is due, as often as it was asked and no more, and nothing without being asked', async () => {
@@ -127,17 +124,6 @@ describe.each([
     expect([await end(finish), await end(finish)]).toEqual([['accepted'], ['committed']]);
     expect(await task(one!.id)).toMatchObject({ status: 'done', attempt: 1 });
     expect((await claim()).map((added) => added.task_data)).toEqual(['{"n":7}']);
-  });
-
-  it('refuses an end whose task runs under another claim, and leaves that alone', async () => {
-    const { ids, claim, end, task, reset } = await opened(null);
-    const [first] = await claim();
-    await reset(ids[0]!);
-    const [again] = await claim();
-    expect(await end(endOf(first!))).toEqual(['lost']);
-    expect(await task(ids[0]!)).toMatchObject({ status: 'running', attempt: 2 });
-    expect(await end(endOf(again!, RELEASED))).toEqual(['accepted']);
-    expect(await task(ids[0]!)).toMatchObject({ status: 'pending', attempt: 2, retry: 0 });
   });
 
   it('finds by its token what a claim holds whose answer was lost, as long as it has not begun', async () => {
@@ -169,18 +155,5 @@ describe.each([
     expect(one).toMatchObject({ task_data: null, payload_bytes: long.length });
     expect(await work.payload(held(one))).toBe(long);
     expect(await work.payload({ ...held(one), claim_token: randomBytes(16) })).toBeUndefined();
-  });
-
-  it('lets a cancel have its way with every end but a result', async () => {
-    const { work, ids, claim, end, task, cancel } = await opened(null, null);
-    const [stopped, finished] = (await claim()) as [Claimed, Claimed];
-    const rows = await work.materialize([stopped, finished].map(held));
-    for (const id of ids) await cancel(id);
-    const ends = [endOf(stopped, RELEASED), endOf(finished)].map((finish) => {
-      const { assignment_id } = rows.find((row) => row.task_id === finish.task_id)!;
-      return { ...finish, assignment_id };
-    });
-    expect(await end(...ends)).toEqual(['accepted', 'accepted']);
-    expect([(await task(stopped.id)).status, (await task(finished.id)).status]).toEqual(['cancelled', 'done']);
   });
 });

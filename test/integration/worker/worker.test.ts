@@ -72,18 +72,6 @@ describe('a worker', () => {
     expect(children).toEqual(Array(3).fill({ parent_id: parent }));
   });
 
-  it('writes a longer attempt as running, with its start, and releases it when it is forced to leave', async ({
-    work,
-  }) => {
-    const id = await work.add();
-    const worker = work.start({ handlers: { t: hang } });
-    await until(async () => (await work.attempts(id))[0]?.status === 'running');
-    expect((await work.attempts(id))[0]!.started_at).not.toBeNull();
-    await worker.force();
-    expect(await work.task(id)).toMatchObject({ status: 'pending', retry: 0 });
-    expect((await work.attempts(id))[0]).toMatchObject({ status: 'released', cause: 'shutdown' });
-  });
-
   it('drains: finishes what runs, claims nothing more, and signs off', async ({ work }) => {
     let finish = () => {};
     const first = await work.add();
@@ -99,35 +87,5 @@ describe('a worker', () => {
     expect(await stopping).toMatchObject({ inTime: true, finished: { done: 1 } });
     expect([(await work.task(first)).status, (await work.task(second)).status]).toEqual(['done', 'pending']);
     expect(await work.device()).toMatchObject({ status: 'offline', current_tasks: 0 });
-  });
-
-  it('once: claims once and ends when that is finished; drain: goes on until nothing is due', async ({ work }) => {
-    await work.addMany(5);
-    const run = async (mode: 'once' | 'drain') =>
-      (await work.start({ mode, worker: { max_concurrent_tasks: 2 }, handlers: { t: () => 1 } }).ended).finished;
-    expect([await run('once'), await run('drain'), await run('once')]).toEqual([{ done: 2 }, { done: 3 }, {}]);
-  });
-
-  it('reassigned, a running task begins on the other device only after its end on the first', async ({ work }) => {
-    const id = await work.add();
-    const order: string[] = [];
-    const first = work.start({
-      handlers: { t: (given, ctx) => hang(given, ctx).finally(() => void order.push('w1 ends')) },
-    });
-    await once(first.events, 'task:started');
-    const second = work.start({ deviceId: 'w2', handlers: { t: () => order.push('w2 begins') } });
-    await once(second.events, 'worker:started');
-    await work.session.write(`UPDATE ${work.names.task} SET target_device_id = 'w2' WHERE id = ?`, [id]);
-    await work.session.write(
-      `UPDATE ${work.names.assignment} SET revoked_at = UTC_TIMESTAMP(3), revoke_outcome = 'released' WHERE task_id = ?`,
-      [id],
-    );
-    await work.ended(id);
-    expect(order).toEqual(['w1 ends', 'w2 begins']);
-    expect(await work.attempts(id)).toMatchObject([
-      { device_id: 'w1', status: 'released' },
-      { device_id: 'w2', status: 'completed' },
-    ]);
-    expect((await work.task(id)).retry).toBe(0);
   });
 });

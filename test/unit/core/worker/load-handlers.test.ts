@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -7,7 +7,6 @@ import { findProgram } from '../../../../src/core/handlers/command/program.ts';
 import { type LoadHandlersOptions, loadHandlers } from '../../../../src/core/worker/load-handlers.ts';
 import { silentLog, testAttempt } from '../../../fixtures/handlers/attempt.ts';
 import { FIXTURES, PATH } from '../../../fixtures/handlers/command.ts';
-import { runCommand } from '../../../helpers/command.ts';
 
 async function load(
   handlers: Record<string, unknown>,
@@ -22,11 +21,6 @@ async function load(
   onTestFinished(() => loaded.close());
   return loaded;
 }
-const temporary = () => {
-  const folder = mkdtempSync(join(tmpdir(), 'afd-load-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-};
 const CONFIG = { code: 'E_CONFIG', exitCode: 78 };
 const MISSING = { code: 'E_HANDLER_MISSING', exitCode: 78 };
 
@@ -68,38 +62,17 @@ it.each([
   expect(warnings).toEqual([expect.stringContaining(`handlers.a: ${warning}`)]);
 });
 
-describe('where a module runs', () => {
-  const place = async (config: object, env: Record<string, string> = {}) => {
-    const more = { env: { PATH, ...env } };
-    const { handlers } = await load({ a: { module: 'where.mjs', ...config } }, undefined, more);
-    return (await handlers.get('a')!.execute(testAttempt())) as { result: Record<string, unknown> };
-  };
-
-  it.each([
-    ['none', { pid: process.pid }],
-    ['thread', { pid: process.pid, main: false }],
-    ['process', { pid: expect.toSatisfy((pid) => pid !== process.pid), main: true, cwd: FIXTURES }],
-  ])('is what its isolation says: %s', async (isolation, result) => {
-    expect(await place({ isolation })).toMatchObject({ result });
-  });
-
-  it('in a process: it has the environment and the folder that a command has', async () => {
-    const config = { isolation: 'process', cwd: '..', env: { ADDED: `<\${SECRET}>` } };
-    const result = { cwd: dirname(FIXTURES), secret: null, added: '<s>' };
-    expect(await place(config, { SECRET: 's' })).toMatchObject({ result });
-  });
-});
-
-it('artefacts without a folder for them are pointed out', async () => {
-  const a = { exec: ['sh'], files: { keep: ['*.png'] } };
-  const about = (texts: string[]) => texts.filter((text) => text.includes('artifacts'));
-  expect(about((await load({ a })).warnings)).toEqual([expect.stringContaining('handlers.a.files.keep has no effect')]);
-  expect(about((await load({ a }, undefined, { artifacts: 'kept' })).warnings)).toEqual([]);
+it('a module in a process has the environment and the folder that a command has', async () => {
+  const a = { module: 'where.mjs', isolation: 'process', cwd: '..', env: { ADDED: `<\${SECRET}>` } };
+  const { handlers } = await load({ a }, undefined, { env: { PATH, SECRET: 's' } });
+  const result = { main: true, cwd: dirname(FIXTURES), secret: null, added: '<s>' };
+  expect(await handlers.get('a')!.execute(testAttempt())).toMatchObject({ result });
 });
 
 it('a command runs with its limits, its umask and its artefacts', async ({ skip }) => {
   if ('problem' in (await findProgram('prlimit', '/', PATH))) skip('prlimit (util-linux) is missing here');
-  const artifacts = temporary();
+  const artifacts = mkdtempSync(join(tmpdir(), 'afd-artifacts-'));
+  onTestFinished(() => rmSync(artifacts, { recursive: true }));
   const script = 'echo "$(ulimit -n) $(umask)" > "$AFD_WORK_DIR/said"; yes | head -c 1000; sleep 600';
   const limits = { open_files: 64, nice: 1, output: 999, memory: '1GB' };
   const a = { exec: ['sh', '-c', script], limits, umask: '027', files: { keep: ['said'] } };
@@ -108,27 +81,16 @@ it('a command runs with its limits, its umask and its artefacts', async ({ skip 
   expect(readFileSync(join(artifacts, '7/2/said'), 'utf8')).toBe('64 0027\n');
 });
 
-it('without setpriv commands run, with a warning; a limit that cannot be applied stops the start', async () => {
+it('without setpriv or a folder for artefacts commands run, with a warning; a limit that cannot be applied stops the start', async () => {
   const nowhere = { env: { PATH: '/nowhere' } };
   const exec = ['/bin/sh', '-c', ':'];
-  const { handlers, warnings } = await load({ a: { exec } }, undefined, nowhere);
-  expect(warnings).toEqual([expect.stringContaining('setpriv')]);
+  const { handlers, warnings } = await load({ a: { exec, files: { keep: ['a'] } } }, undefined, nowhere);
+  expect(warnings.join()).toMatch(/(?=.*setpriv).*handlers\.a\.files\.keep has no effect/s);
   expect(await handlers.get('a')!.execute(testAttempt())).toMatchObject({ kind: 'done' });
   await expect(load({ a: { exec, limits: { open_files: 64 } } }, undefined, nowhere)).rejects.toMatchObject({
     ...CONFIG,
     message: expect.stringMatching(/^handlers\.a\.limits\.open_files cannot be applied .*prlimit was not found/),
   });
-});
-
-it('a module that cannot be loaded says in which line', async () => {
-  const cwd = temporary();
-  writeFileSync(join(cwd, 'broken.mjs'), 'export default async () => {\n  const a = ;\n};\n');
-  writeFileSync(join(cwd, 'afd.yaml'), 'handlers: { a: { module: ./broken.mjs } }\n');
-  // As a program: the loader of the tests has words of its own.
-  const env = { AFD_DATABASE_URL: 'mysql://a@127.0.0.1:1/s' };
-  const run = await runCommand(['worker', '--once', '--wait-database', '0'], { cwd, env });
-  expect(run.code).toBe(78);
-  expect(run.stderr).toMatch(/The handler of a cannot be loaded: \S+broken\.mjs:2: .*Unexpected token/);
 });
 
 describe('F2 an unbound type', () => {

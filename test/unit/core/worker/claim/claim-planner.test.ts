@@ -15,9 +15,6 @@ import { TypeRooms } from '../../../../../src/core/worker/claim/type-rooms.ts';
 
 interface Known {
   directed?: boolean;
-  timings?: TaskTimings;
-  /** Attempts that run or wait for a slot. */
-  held?: { n: number };
   places?: Slots['places'];
   /** Its first poll is over. */
   polled?: boolean;
@@ -25,7 +22,7 @@ interface Known {
 
 /** The planner of a worker with `free` slots that knows `lanes` lanes with due tasks. It is never connected. */
 function planner(lanes: number, free: number, known: Known = {}) {
-  const { directed = false, timings = new TaskTimings(), held = { n: 0 }, places = new Map(), polled = true } = known;
+  const { directed = false, places = new Map(), polled = true } = known;
   const types = Array.from({ length: lanes }, (_, n) => `t${n}`);
   const catalog = new LaneCatalog('w1', { supported_tasks: types });
   catalog.learn(
@@ -43,7 +40,7 @@ function planner(lanes: number, free: number, known: Known = {}) {
   const warnings: string[] = [];
   events.on('warning', ({ message }) => warnings.push(message));
   const slots = {
-    room: (prefetch: number) => Math.max(0, free + prefetch - held.n),
+    room: (prefetch: number) => free + prefetch,
     slotsYounger: () => free,
     places,
     timeoutOf: () => 300,
@@ -51,7 +48,15 @@ function planner(lanes: number, free: number, known: Known = {}) {
   const poller = new Poller({ session, names, catalog, deviceId: 'w1', pollIntervalMs: 1000 });
   if (polled) poller.polledAt = 0;
   const made = new ClaimPlanner({
-    ...{ session, names, events, catalog, slots, rooms: new TypeRooms(slots, timings), widths: () => ANY_WIDTHS },
+    ...{
+      session,
+      names,
+      events,
+      catalog,
+      slots,
+      rooms: new TypeRooms(slots, new TaskTimings()),
+      widths: () => ANY_WIDTHS,
+    },
     poller,
     board: { generation: 7 },
     master: { deadline_slack: 30 },
@@ -66,27 +71,6 @@ const result = (...perSource: SourceYield[]): FinishAndClaimResult => ({
 });
 const yielded = (...ends: boolean[]) => result(...ends.map((exhausted) => ({ count: 20, exhausted })));
 
-test('has prefetched when half of what it may prefetch waits for a slot', () => {
-  let now = 0;
-  const timings = new TaskTimings(() => now);
-  for (let n = 0; n < 200; n += 1) {
-    timings.begin();
-    now += 2;
-    timings.note('t0', 20);
-    timings.rest();
-  }
-  const held = { n: 0 };
-  const one = planner(1, 10, { timings, held });
-  expect(one.hasPrefetched).toBe(false);
-  // Ten slots, and fifty that end in 100 ms.
-  expect(one.next()).toMatchObject({ limit: 60 });
-  const has = [10, 34, 35, 60].map((n) => {
-    held.n = n;
-    return one.hasPrefetched;
-  });
-  expect(has).toEqual([false, false, true, true]);
-});
-
 test.each([
   ['many lanes, counted first', 30, 50, false, { countFirst: true, ticket: false, limit: 50, free: 50, alone: false }],
   ['few lanes', 4, 50, false, { countFirst: false }],
@@ -100,13 +84,6 @@ test.each([
   expect(asked).toMatchObject(request);
   if (asked.countFirst) expect(asked.sources).toHaveLength(10);
   else expect(asked.sources.length).toBeLessThanOrEqual(4);
-});
-
-test('each claim has a token of its own; the deadline of its attempts is their timeout and the slack', () => {
-  const one = planner(1, 5);
-  const [first, second] = [one.next()!, one.next()!];
-  expect(first.claim_token.equals(second.claim_token)).toBe(false);
-  expect(first.leaseOf({} as never)).toBe(330);
 });
 
 test('nothing is claimed without room or due tasks, nor before the first poll; one that failed counts too', async () => {

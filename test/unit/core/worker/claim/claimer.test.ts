@@ -148,15 +148,6 @@ describe('an error that passes', () => {
     expect([begun.length, work.of(1).length]).toEqual([1, 1]);
     expect(work.calls).toContain('recover');
   });
-
-  test('what fails after the answer to a claim says nothing about it: it is not looked for', async () => {
-    const { claimer: one, work, planner, begun, claimed } = claimer();
-    planner.learn = () => Promise.reject(LOST);
-    for (let n = 1; n <= 3; n += 1) await claimed();
-    await one.stop();
-    expect(begun.map(({ task_id }) => task_id)).toEqual([1, 2, 3]);
-    expect(work.calls).not.toContain('recover');
-  });
 });
 
 test('gives back no task whose claim is committed and not answered: its token is known before it is sent', async () => {
@@ -208,15 +199,6 @@ describe('an end that is refused', () => {
     await expect.poll(() => reconciled).toMatchObject([{ kind: 'lost', reason: 'its result could not be stored' }]);
     expect(one.holds(end, monotonic())).toBe(true);
     await one.stop();
-  });
-
-  test('for a follow-up task alone is to blame, whatever the error', async () => {
-    const { claimer: one, work, claimed } = claimer();
-    const end = await claimed({ max_retry_count: 0 });
-    work.fail('exchange', 'before', new AfdError('E_USAGE', 'no such type'), 2);
-    one.finish({ ...end, outcome: { ...DONE, enqueue: [{ task_type: 'x' }] } });
-    await one.stop();
-    expect(work.tasks.get(1)).toMatchObject({ status: 'failed' });
   });
 });
 

@@ -75,21 +75,15 @@ describe('a remote worker', () => {
     expect(made.next()).toBeDefined();
   });
 
-  it('takes as many ahead as it is told to, of each type', async () => {
+  it('takes nothing ahead while its journal cannot be written, else as many of each type as it is told to', async () => {
     const { made, state } = planner(30);
+    state.canKeep = false;
+    expect(await ask(made, some(5, true))).toMatchObject({ limit: 5, types: { t: { now: 5, later: 0 } } });
+    state.canKeep = true;
     const types = { t: { now: 5, later: 30 }, u: { later: 30 } };
     expect(await ask(made, some(35, true))).toMatchObject({ limit: 35, types });
     state.free = -20;
     expect(made.next()).toMatchObject({ limit: 10, free: 0, types: { t: { now: 0, later: 30 } } });
-  });
-
-  it('takes nothing ahead while its journal cannot be written, and what it has room for all the same', async () => {
-    const { made, state } = planner(30);
-    state.canKeep = false;
-    const types = { t: { now: 5, later: 0 }, u: { later: 0 } };
-    expect(await ask(made, some(5, true))).toMatchObject({ limit: 5, types });
-    state.canKeep = true;
-    expect(made.next()).toMatchObject({ limit: 35, types: { t: { later: 30 } } });
   });
 
   it('sends ends alone, then the claim alone, when both together were refused; then rests', async () => {
@@ -103,12 +97,5 @@ describe('a remote worker', () => {
     expect(made.next()).toBeUndefined();
     expect(warnings).toEqual([expect.stringContaining('The gateway refused a claim')]);
     expect(made.againMs).toBeGreaterThan(10_000);
-  });
-
-  it('asks for less after a claim that came too late', () => {
-    const { made } = planner();
-    const late = new DatabaseError('E_DATABASE', 'late', { retry: 'connection', driverCode: 'AFD_DEADLINE' });
-    made.failed(made.next()!, late);
-    expect(made.next()).toMatchObject({ limit: 2 });
   });
 });

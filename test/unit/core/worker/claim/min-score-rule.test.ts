@@ -26,32 +26,3 @@ test('below it a device yields while another one is above, by its load of now', 
   standing.update([device('a'), device('b', full)]);
   expect(standing.defers(LANE)).toBe(false);
 });
-
-test.each([
-  ['offline', { unavailable: 'is offline' }],
-  ['unable to run it', { capabilities: { supported_tasks: ['sync_apps'] } }],
-  [
-    'left with stuck places of the type only',
-    {
-      capabilities: { supported_tasks: ['sync_data'], max_per_type: { sync_data: 1 } },
-      ...{ slots: 50, running: 1, stuck: 1, stuck_types: { sync_data: 1 } },
-    },
-  ],
-])('another device that is %s is nobody to leave a lane to', (_, special) => {
-  const standing = new MinScoreRule('a', policy(0.5), () => 4);
-  standing.update([device('a'), device('b', special)]);
-  expect(standing.defers(LANE)).toBe(false);
-});
-
-test('a minimum that the fleet lowers is obeyed at once; the others are forgotten by the next tick, not by one that read none', () => {
-  const own = policy(0.5);
-  const standing = new MinScoreRule('a', own, () => 4);
-  standing.update([device('a'), device('b')]);
-  standing.update(undefined);
-  expect([standing.unknown, standing.defers(LANE)]).toEqual([false, true]);
-  own.min_score = 0;
-  expect(standing.defers(LANE)).toBe(false);
-  standing.update(undefined);
-  own.min_score = 0.5;
-  expect(standing.unknown).toBe(true);
-});

@@ -45,14 +45,6 @@ test('a new type gives a few tasks to a claim, a hundred or as many as there are
   expect(most).toEqual(Array(3).fill(Number.POSITIVE_INFINITY));
 });
 
-test('doubted once, everything new is, until what ends here has been short for a while', () => {
-  const timings = paceOf(1, 2000);
-  timings.note('slow', 10_000);
-  expect(timings.isShort('new')).toBe(false);
-  for (let n = 0; n < 200; n += 1) timings.note('t', 1);
-  expect([timings.isShort('new'), timings.isShort('slow')]).toEqual([true, false]);
-});
-
 test.each([
   ['as ends here in 100 ms', 0.1, 2000, 0.5, 50, 200],
   ['as 500 at most', 0.1, 2000, 0.1, 50, 500],
@@ -61,19 +53,6 @@ test.each([
   ['nothing before the rate is known', 0.1, 20, 0.1, 50, 0],
 ])('as much is prefetched %s', (_, ms, ends, every, slots, most) => {
   expect(paceOf(ms, ends, every).prefetchLimit('t', slots)).toBe(most);
-});
-
-test('time in which there is nothing to run says nothing about how fast tasks end', () => {
-  let now = 0;
-  const timings = new TaskTimings(() => now);
-  for (let n = 0; n < 200; n += 1) {
-    timings.begin();
-    now += 0.5;
-    timings.note('t', 0.1);
-    timings.rest();
-    now += 1000;
-  }
-  expect(timings.prefetchLimit('t', 200)).toBe(200);
 });
 
 test('no more is prefetched than ends here in a second, or than there are slots: a burst says little about what follows', () => {

@@ -58,13 +58,6 @@ test('no task waits for a place of a type that is only assumed to be short, nor 
   expect([held.closed('browser'), held.forClaim(how).mostFrom('browser')]).toEqual([true, 0]);
 });
 
-test('what waits for a place takes no slot from what can begin', () => {
-  const claim = roomsOf({ free: 0 }, SHORT).forClaim({ free: 1, short: 10 });
-  expect(claim.admit(browser, 'lane', 0)).toBe('defer');
-  // A second attempt is never prefetched: it begins.
-  expect([1, 2].map((n) => claim.admit({ ...call, ...again }, 'lane', n))).toEqual(['record', 'stop']);
-});
-
 test('only first attempts wait for a place; of named tasks the others are wanted all the same', () => {
   const claim = roomsOf({ free: 0 }, SHORT).forClaim(how);
   expect(claim.admit({ ...browser, ...again }, 'lane', 0)).toBe('stop');

@@ -106,14 +106,6 @@ describe('a journal', () => {
     expect(warnings).toEqual([expect.stringContaining('worker.journal_bytes')]);
     await journal.close();
   });
-
-  it('that cannot be made says so once, and its worker goes on', async () => {
-    writeFileSync(join(folder, 'file'), '');
-    const journal = new Journal({ ...options(), folder: join(folder, 'file') }, device());
-    for (const n of [1, 2]) expect(await journal.keep(checkpoint(n))).toBeUndefined();
-    await journal.close();
-    expect(warnings).toEqual([expect.stringContaining('in its memory only')]);
-  });
 });
 
 describe('a journal on a disk with faults', () => {

@@ -90,16 +90,6 @@ test('a checkpoint that nobody waited for is stored before the end, also after t
   await expect(aborted.checkpoint(1)).rejects.toThrow('The attempt has ended.');
 });
 
-test('a checkpoint of an attempt that has lost its task is refused, and nothing of it is written any more', async () => {
-  const { reporter: one, state, written, told, report } = await reporter();
-  const lost = report(1);
-  state.held = false;
-  await expect(lost.checkpoint('late')).rejects.toThrow('no longer holds its task');
-  lost.progress(99);
-  await one.flush(lost);
-  expect([told, written]).toEqual([['lost 1'], []]);
-});
-
 test('while the database is away the last values wait, and are written when it is back', async () => {
   const { state, written, checkpoints, told, report } = await reporter();
   state.error = new DatabaseError('E_DATABASE', 'the database is away', { retry: 'connection' });

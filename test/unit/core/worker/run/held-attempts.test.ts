@@ -5,7 +5,7 @@ import { monotonic } from '../../../../../src/core/runtime/clock.ts';
 import { Events } from '../../../../../src/core/runtime/events.ts';
 import { TaskTimings } from '../../../../../src/core/worker/claim/task-timings.ts';
 import { HeldAttempts } from '../../../../../src/core/worker/run/held-attempts.ts';
-import { finishOf, type RunningAttempt, waitingAttempt } from '../../../../../src/core/worker/run/running-attempt.ts';
+import { type RunningAttempt, waitingAttempt } from '../../../../../src/core/worker/run/running-attempt.ts';
 import { claimedTask } from '../../../../helpers/claimed-task.ts';
 
 const token = randomBytes(16);
@@ -37,17 +37,6 @@ const row = (task_id: number, over: Partial<OpenAssignment> = {}): OpenAssignmen
   ...over,
 });
 const later = () => monotonic() + 1;
-
-test('an attempt is open until it ends, and held until it leaves its slot', () => {
-  const { attempts, add, run, seen } = held();
-  const one = run(add(1));
-  expect(attempts).toMatchObject({ open: 1, claimed: 1 });
-  attempts.ended({ finish: finishOf(one, { kind: 'done', result: null, enqueue: [] }, 5), lost: false });
-  expect([attempts.open, attempts.has(one.key)]).toEqual([0, true]);
-  attempts.delete(one);
-  expect(attempts.all()).toEqual([]);
-  expect(seen).toEqual(['task:claimed 1']);
-});
 
 test('what lasts gets its row, unless the server refuses it; it is lost, once, when there was none to get', () => {
   const { attempts, add, run, aborted, seen } = held();

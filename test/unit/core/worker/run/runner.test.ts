@@ -194,20 +194,4 @@ describe('a type with a maximum below the slots', () => {
     await end(1);
     await expect.poll(() => begun).toEqual([1, 3, 2]);
   });
-
-  test('is told of as free when it was full and nothing here takes the place', async () => {
-    const { placeFree, end } = runnerOf(3, [1, 'browser'], [2, 'browser'], [3, 'call']);
-    placeFree.length = 0;
-    for (const id of [1, 3, 2]) await end(id);
-    expect(placeFree).toEqual([false, false, true]);
-  });
-
-  test('has places that old attempts hold, as slots are held', async () => {
-    const { runner, begun, end } = runnerOf(3, [1, 'browser'], [2, 'call']);
-    await expect.poll(() => begun).toEqual([1, 2]);
-    expect([runner.slotsYounger(-1), runner.slotsYounger(-1, 'browser')]).toEqual([1, 0]);
-    expect([runner.slotsYounger(60_000), runner.slotsYounger(60_000, 'browser')]).toEqual([3, 1]);
-    await end(1);
-    expect([runner.slotsYounger(-1), runner.slotsYounger(-1, 'browser')]).toEqual([2, 1]);
-  });
 });
