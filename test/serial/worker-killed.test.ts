@@ -46,7 +46,6 @@ describe.concurrent('SIGKILL', { timeout: MINUTES }, () => {
     expect(await s.wrongs([...held, ...others])).toEqual([]);
     const runs = executions(await s.ledger());
     expect([...others, ...held].map((id) => runs.get(id))).toEqual([1, 1, 2, 2, 2]);
-    await busy(s, 'rescuer', 0);
     expect(s.complaints('error')).toEqual([]);
   });
 
@@ -67,7 +66,6 @@ describe.concurrent('SIGKILL', { timeout: MINUTES }, () => {
     for (const id of held)
       expect(await s.attempts(id)).toMatchObject([{ status: 'lost', cause: 'superseded' }, { status: 'completed' }]);
     expect(await s.wrongs([...held, fresh])).toEqual([]);
-    await busy(s, 'phoenix', 0);
     expect(after.lines.filter((line) => line.level === 'error')).toEqual([]);
   });
 });

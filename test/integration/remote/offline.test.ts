@@ -65,9 +65,6 @@ describe('a remote worker without a gateway', () => {
     for (const id of ids)
       expect(await work.attempts(id)).toMatchObject([{ status: 'completed', result: `{"of":${id}}` }]);
     await until(() => kept() === '');
-    const next = await work.add();
-    (await call(next)).end();
-    await work.ended(next);
   });
 
   it('keeps what its attempts print, and their checkpoints', async ({ work }) => {

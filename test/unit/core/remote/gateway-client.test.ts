@@ -124,7 +124,6 @@ describe('a call to a gateway', () => {
   it.each([
     ['one that stops', problem(503, 'E_TEMPORARY')],
     ['a proxy without one', (response: ServerResponse) => response.writeHead(503).end()],
-    ['one that is asked too much', problem(429, 'E_TEMPORARY')],
   ] as const)('is not carried out by %s: another is asked', async (_, first) => {
     const { url } = await gateway(first);
     expect(await ask(client([url, (await gateway(ok)).url]))).toEqual({ ok: true });
@@ -144,7 +143,6 @@ describe('a call to a gateway', () => {
 
   it.each([
     ['does not take its body', 400, 'E_USAGE', { fault: 'data' }],
-    ['takes no body of that size', 413, 'E_USAGE', { fault: 'data' }],
     ['knows its device as that of another', 409, 'E_SUPERSEDED', { message: 'it is E_SUPERSEDED' }],
   ])('is at fault itself where the gateway %s', async (_, status, code, more) => {
     const { url } = await gateway(problem(status, code));

@@ -37,7 +37,6 @@ describe('the way to a server program', () => {
     ['Ubuntu 22.04', 'linux', JAMMY, apt('-10.6')],
     ['a distribution made from Ubuntu 22.04', 'linux', MINT, apt('-10.6')],
     ['Fedora', 'linux', 'ID=fedora\n', 'sudo dnf install mariadb-server'],
-    ['Alpine', 'linux', 'ID=alpine\n', 'sudo apk add mariadb mariadb-client'],
     ['macOS', 'darwin', '', 'brew install mariadb'],
   ] as const)(
     '%s: the programs without a service, which only apt-get is left to install',

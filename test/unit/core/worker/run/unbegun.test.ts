@@ -17,7 +17,6 @@ const waiting = () =>
 
 test.each([
   ['timeout', 'database'],
-  ['database', 'database'],
   ['shutdown', 'shutdown'],
   ['revoked', 'revoked'],
 ] as const)('%s gives back a task whose checkpoint, secrets or payload did not come in time', async (reason, cause) => {
