@@ -78,6 +78,22 @@ describe('a worker whose registration the database has forgotten', { timeout: MI
     expect(worker.output).toContain('is also used by another process');
   });
 
+  it('finding F13: registers again when the row is gone after a reconnect, as after a failover', async (test) => {
+    const { s, task, worker, table } = await atWork(test, 'failover');
+    const [old] = await s.session.rows(`SELECT IS_USED_LOCK(lock_name) AS id FROM ${table} WHERE device_id = 'w'`);
+    const locker = await s.db.session();
+    await locker.write('START TRANSACTION');
+    await locker.write(`DELETE FROM ${table} WHERE device_id = 'w'`);
+    await s.session.write(`KILL CONNECTION ${old!.id}`);
+    // The row is not seen to be gone by the connection that has seen it.
+    await worker.event('database:lost');
+    await locker.write('COMMIT');
+    await worker.event('warning', (line) => line.message.includes('lost the row of'));
+    await s.open('go');
+    await s.ended([task]);
+    expect(await s.wrongs([task])).toEqual([]);
+  });
+
   it('finding F13: ends with exit 5 when an operator has removed the row', async (test) => {
     const { s, worker } = await atWork(test, 'removed');
     expect((await s.run('devices', 'rm', 'w', '--force')).code).toBe(0);
