@@ -47,16 +47,11 @@ describe('a worker whose transactions fail', () => {
     work,
   }) => {
     const id = await work.add();
-    const followUps: number[] = [];
-    const runs: number[] = [];
+    const [followUps, runs]: [number[], number[]] = [[], []];
     const next = `${work.names.task} WHERE task_type = 'next'`;
+    const enqueue = [{ task_type: 'next' }, { task_type: 'next', dedupe_key: 'k' }];
     const worker = work.start({
-      handlers: {
-        t: (given) => {
-          runs.push(given.task_id);
-          return { status: 'done', enqueue: [{ task_type: 'next' }, { task_type: 'next', dedupe_key: 'k' }] };
-        },
-      },
+      handlers: { t: ({ task_id }) => runs.push(task_id) && { status: 'done', enqueue } },
       onSession: batchesThrough(async (statements, send, session) => {
         if (followUps.length === 3 || !statements.some((one) => one.sql.includes("status = 'done'")))
           return send(statements);

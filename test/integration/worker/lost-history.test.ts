@@ -1,156 +1,84 @@
 // A new primary that lacks the last moments of the old one (docs/explain/what-afd-promises.md, "On a replicated database"): the rows of a task
 // are put back to what they were, while its worker goes on.
-import { once } from 'node:events';
-import { afterEach, describe, expect } from 'vitest';
-import type { Session } from '../../../src/core/db/session.ts';
-import type { TestDatabase } from '../../helpers/database.ts';
-import { insertTask } from '../../helpers/factories.ts';
-import { it } from '../../helpers/fixture.ts';
-import { startWorker, stopWorkers, type TestWorker } from '../../helpers/node.ts';
+import { once as fired } from 'node:events';
+import { describe, expect } from 'vitest';
 import { until } from '../../helpers/wait.ts';
+import { eventsOf, it, type Work } from '../../helpers/worked-tasks.ts';
 
-let db: TestDatabase;
-let session: Session;
-
-it.beforeEach(async ({ given }) => {
-  ({ db, session } = given);
-});
-afterEach(stopWorkers);
-
-const taskRow = async (id: number) => (await session.rows(`SELECT * FROM ${db.names.task} WHERE id = ?`, [id]))[0]!;
-const attempts = (id: number) =>
-  session.rows(
-    `SELECT attempt, status, cause, HEX(claim_token) AS token FROM ${db.names.assignment} WHERE task_id = ? ORDER BY id`,
-    [id],
-  );
-const done = (id: number) => until(async () => (await taskRow(id)).status === 'done', 15_000, `task ${id} is done`);
-
-/** What the surviving database has of a task; `bringBack` makes it all that there is. */
-async function survived(id: number) {
-  const tables = [
-    ['id', db.names.task],
-    ['task_id', db.names.assignment],
-  ] as const;
-  const saved = await Promise.all(
-    tables.map(async ([key, table]) => {
-      const columns = await session.rows(
-        `SELECT COLUMN_NAME AS name FROM information_schema.COLUMNS
-         WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND COALESCE(GENERATION_EXPRESSION, '') = ''`,
-        [table.replaceAll('`', '').split('.').at(-1)],
-      );
-      const names = columns.map((one) => `\`${one.name}\``).join(', ');
-      const rows = await session.rows(`SELECT ${names} FROM ${table} WHERE ${key} = ?`, [id]);
-      return { key, table, names, rows };
-    }),
-  );
+/** What the surviving database has of a task; the function that is returned makes it all that there is. */
+async function survived({ session, names }: Work, id: number) {
+  const saved: Array<{ table: string; key: string; rows: Array<Record<string, unknown>> }> = [];
+  for (const [key, table] of Object.entries({ id: names.task, task_id: names.assignment })) {
+    const columns = await session.rows(
+      `SELECT GROUP_CONCAT(CONCAT('\`', COLUMN_NAME, '\`')) AS names FROM information_schema.COLUMNS
+       WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND COALESCE(GENERATION_EXPRESSION, '') = ''`,
+      [table.replaceAll('`', '').split('.').at(-1)],
+    );
+    const rows = await session.rows(`SELECT ${columns[0]!.names} FROM ${table} WHERE ${key} = ?`, [id]);
+    saved.push({ table, key, rows });
+  }
   return async () => {
     await session.write('START TRANSACTION');
-    for (const { key, table, names, rows } of saved) {
+    for (const { table, key, rows } of saved) {
       await session.write(`DELETE FROM ${table} WHERE ${key} = ?`, [id]);
       for (const row of rows) {
-        const marks = Object.values(row).map(() => '?');
-        await session.write(`INSERT INTO ${table} (${names}) VALUES (${marks.join(', ')})`, Object.values(row));
+        const columns = Object.keys(row).map((name) => `\`${name}\``);
+        const marks = columns.map(() => '?').join(', ');
+        await session.write(`INSERT INTO ${table} (${columns}) VALUES (${marks})`, Object.values(row));
       }
     }
     await session.write('COMMIT');
   };
 }
 
-/** A worker whose first execution of the task ends when it is told. */
-function worker(deviceId: string) {
-  const runs: Array<{ attempt: number; aborted: boolean }> = [];
+/** A worker whose first execution of the task ends when it is told; returns when that is in the database. */
+async function running(work: Work, id: number) {
+  const runs: Array<{ aborted: boolean }> = [];
   let end = () => {};
-  const ending = new Promise<void>((resolve) => {
-    end = resolve;
-  });
-  const one: TestWorker = startWorker(db, {
-    deviceId,
+  const ending = new Promise<void>((resolve) => (end = resolve));
+  const worker = work.start({
     handlers: {
-      async t(given, ctx) {
-        const run = { attempt: given.attempt, aborted: false };
-        runs.push(run);
-        if (runs.length === 1) await Promise.race([ending, once(ctx.signal, 'abort').then(() => (run.aborted = true))]);
-        return `run ${runs.length}`;
+      async t(_, ctx) {
+        const run = { aborted: false };
+        if (runs.push(run) > 1) return;
+        await Promise.race([ending, fired(ctx.signal, 'abort').then(() => (run.aborted = true))]);
       },
     },
   });
-  return { one, runs, end };
+  await until(async () => runs.length === 1 && (await work.attempts(id)).length === 1);
+  return { worker, runs, end };
 }
 
 describe('a new primary', () => {
-  it('that has the claim and not the completion: the attempt is released as unclaimed, and the task runs again', async () => {
-    const id = await insertTask(session, db.names, { task_type: 't' });
-    const { runs, end } = worker('w1');
-    await until(() => runs.length === 1);
-    await until(async () => (await taskRow(id)).status === 'running');
-    const bringBack = await survived(id);
+  it('that has the claim and not the completion: the attempt is released as unclaimed, and the task runs again', async ({
+    work,
+  }) => {
+    const id = await work.add();
+    const { runs, end } = await running(work, id);
+    const bringBack = await survived(work, id);
     end();
-    await done(id);
-    const [first] = await attempts(id);
+    await work.ended(id);
+    const [first] = await work.attempts(id);
     await bringBack();
     await until(() => runs.length === 2);
-    await done(id);
-    expect(await attempts(id)).toMatchObject([
-      { attempt: 1, status: 'released', cause: 'unclaimed', token: first!.token },
+    await work.ended(id);
+    expect(await work.attempts(id)).toMatchObject([
+      { attempt: 1, status: 'released', cause: 'unclaimed', claim_token: first!.claim_token },
       { status: 'completed' },
     ]);
   });
 
-  it('that has no claim: its end is refused, the handler is aborted, and the task runs again', async () => {
-    const id = await insertTask(session, db.names, { task_type: 't' });
-    const bringBack = await survived(id);
-    const { runs, one } = worker('w1');
-    await until(() => runs.length === 1);
-    await until(async () => (await attempts(id)).length === 1);
-    const [lost] = await attempts(id);
+  it('that has no claim: its end is refused, the handler is aborted, and the task runs again', async ({ work }) => {
+    const id = await work.add();
+    const bringBack = await survived(work, id);
+    const { worker, runs } = await running(work, id);
+    const [lost] = await work.attempts(id);
     await bringBack();
-    await until(() => runs.length === 2);
-    await done(id);
+    await work.ended(id);
     await until(() => runs[0]?.aborted === true);
-    const surviving = await attempts(id);
+    const surviving = await work.attempts(id);
     expect(surviving).toMatchObject([{ attempt: 1, status: 'completed' }]);
-    expect(surviving[0]!.token).not.toBe(lost!.token);
-    expect(one.seen.filter((event) => event.name === 'task:lost')).toHaveLength(1);
-  });
-
-  it('that has no claim, and a handler that ends before it hears of that: its end is refused', async () => {
-    const id = await insertTask(session, db.names, { task_type: 't' });
-    const bringBack = await survived(id);
-    const { runs, end, one } = worker('w1');
-    await until(() => runs.length === 1);
-    await until(async () => (await attempts(id)).length === 1);
-    await bringBack();
-    end();
-    await until(() => one.seen.some((event) => event.name === 'task:lost'));
-    await done(id);
-    expect(await attempts(id)).toMatchObject([{ attempt: 1, status: 'completed' }]);
-    expect(runs.length).toBe(2);
-  });
-
-  it('that has neither claim nor completion: the task runs again, and has one completion', async () => {
-    const id = await insertTask(session, db.names, { task_type: 't' });
-    const bringBack = await survived(id);
-    const { runs, end } = worker('w1');
-    await until(() => runs.length === 1);
-    end();
-    await done(id);
-    await bringBack();
-    await until(() => runs.length === 2);
-    await done(id);
-    expect(await attempts(id)).toMatchObject([{ attempt: 1, status: 'completed' }]);
-  });
-
-  it('that gives the id of a lost task to another one: the end of the lost one is not taken for it', async () => {
-    const id = await insertTask(session, db.names, { task_type: 't' });
-    const { runs, end, one } = worker('w1');
-    await until(() => runs.length === 1);
-    await until(async () => (await attempts(id)).length === 1);
-    await session.write(`DELETE FROM ${db.names.assignment} WHERE task_id = ?`, [id]);
-    await session.write(`DELETE FROM ${db.names.task} WHERE id = ?`, [id]);
-    await insertTask(session, db.names, { id, task_type: 'another' });
-    end();
-    await until(() => one.seen.some((event) => event.name === 'task:lost'));
-    expect(await taskRow(id)).toMatchObject({ status: 'pending', attempt: 0, task_type: 'another' });
-    expect(await attempts(id)).toEqual([]);
+    expect(surviving[0]!.claim_token).not.toEqual(lost!.claim_token);
+    expect(eventsOf(worker, 'task:lost')).toHaveLength(1);
   });
 });

@@ -1,31 +1,15 @@
 // What a claim meets that no claim should end by: rows that the server refuses.
-import { randomBytes } from 'node:crypto';
 import { describe, expect } from 'vitest';
 import { batchesThrough, eventsOf, it } from '../../helpers/worked-tasks.ts';
 
 const handlers = { t: () => 'fine' };
-const GHOST = {
-  ...{ claimed_by: 'ghost', claimed_at: '0000-00-00 00:00:00', claim_deadline: '9999-12-31 23:59:59' },
-  claim_token: randomBytes(16),
-};
 
 describe('a row that the server refuses', () => {
-  it.for([
-    ['at the end of its attempts', { attempt: 2147483647 }],
-    ['on which another program left facts of a claim with a zero date', GHOST],
-  ] as const)('finding S2: a task %s is claimed all the same, and stops nobody', async ([, odd], { work }) => {
-    await work.session.write("SET SESSION sql_mode = ''");
-    const ids = [await work.add({ ...odd }), ...(await work.addMany(2))];
-    const worker = work.start({ handlers });
-    await work.ended(ids);
-    expect(eventsOf(worker, 'warning')).toEqual([]);
-  });
-
   it.for([
     ['whose row a constraint refuses is put aside alone', "status = 'running'", 'failed'],
     ['whose row cannot be changed at all is left alone', "status <> 'pending'", 'pending'],
   ] as const)('finding F8: a task %s, which is said once', async ([, refused, becomes], { work }) => {
-    const [odd] = [await work.add({ username: 'odd' })];
+    const odd = await work.add({ username: 'odd' });
     const good = await work.addMany(8);
     await work.session.write(
       `ALTER TABLE ${work.names.task} ADD CONSTRAINT no_odd_rows CHECK (NOT (COALESCE(username = 'odd' AND ${refused}, FALSE)))`,

@@ -52,10 +52,6 @@ const CONFIGURED = {
   command: exec('well'),
   events: exec('events'),
   leaks: { module: 'leaks.mjs', isolation: 'thread' },
-  leaking: {
-    exec: ['sh', '-c', 'echo "$API_TOKEN"; echo "login failed with $API_TOKEN" >&2; exit 1'],
-    env: { API_TOKEN: 'canary-of-the-env' },
-  },
   endless: { exec: ['sleep', '1000'] },
   off: { ...exec('well'), run_log: 'off' },
   failing: { ...exec('fail'), run_log: 'on-failure' },
@@ -79,116 +75,105 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-const start = ({ start: one }: Work, env = {}) =>
-  one({ handlers: Object.fromEntries(loaded.handlers), configured: CONFIGURED, env });
-const add = ({ add: one }: Work, task_type: string, task_data: object = {}) =>
-  one({ task_type, task_data: JSON.stringify(task_data), max_retry_count: 0 });
+type Asked = [type: string, status: string, task_data?: object];
 
-async function texts({ session, names }: Work, task_id: number): Promise<string[]> {
-  const pieces = await attemptLog(session, names, { task_id, attempt: 1 }, 0);
-  return pieces.flatMap(({ body }) =>
-    decodeLines(inflateRawSync(body).toString()).map(({ source, text }) => `${source}: ${text}`),
-  );
-}
-
-/** Runs one task of that type. Returns its log, and its id. */
-async function logOf(work: Work, task_type: string, status = 'done', task_data: object = {}) {
-  start(work);
-  const id = await add(work, task_type, task_data);
-  await work.ended(id, status);
+/** Runs these tasks, claimed together: the end of one is no end of another. Returns the id and the log of each. */
+async function logsOf(work: Work, ...asked: Asked[]) {
+  const ids: number[] = [];
+  for (const [task_type, , task_data = {}] of asked)
+    ids.push(await work.add({ task_type, task_data: JSON.stringify(task_data), max_retry_count: 0 }));
+  const handlers = Object.fromEntries(loaded.handlers);
+  const worker = work.start({ handlers, configured: CONFIGURED, env: { OTHER_PASSWORD: 'canary-of-the-worker' } });
+  for (const [n, [task_type, status]] of asked.entries()) {
+    if (task_type !== 'endless') continue;
+    await until(async () => (await work.attempts(ids[n]!))[0]?.status === 'running', 20_000, 'it runs');
+    expect(status).toBe('cancelled');
+    await cancelTask(work.session, work.names, ids[n]!, { by: 'alice@ops: wrong day' });
+  }
+  for (const [n, [, status]] of asked.entries()) await work.ended(ids[n]!, status);
   await stopWorkers();
-  return { id, lines: await texts(work, id) };
+  const logs: string[][] = [];
+  for (const task_id of ids) {
+    const pieces = await attemptLog(work.session, work.names, { task_id, attempt: 1 }, 0);
+    const lines = pieces.flatMap(({ body }) => decodeLines(inflateRawSync(body).toString()));
+    logs.push(lines.map(({ source, text }) => `${source}: ${text}`));
+  }
+  return { ids, logs, worker };
 }
 
 describe('the run log of an attempt', () => {
-  it.for(['thread', 'process'])('has what a module prints and logs (%s)', async (isolation, { work }) => {
-    const { lines } = await logOf(work, isolation, 'done', { app_id: 'a1', password: 'canary-of-the-payload' });
+  it('has what modules print and log, masked, and the stack of what one throws', async ({ work }) => {
+    const data = { app_id: 'a1', password: 'canary-of-the-payload' };
+    const { logs } = await logsOf(
+      work,
+      ['thread', 'done', data],
+      ['process', 'done', data],
+      ['main', 'failed', { do: 'throw' }],
+    );
     const printed = [
       'stdout: to stdout of a1',
       'warn: to ctx.log {"rows":3,"password":"***"}',
       'stderr: to stderr',
       'stdout: the payload has ***',
     ];
+    expect(logs[0]).toEqual(printed);
     // Log lines and the two streams of a process come on ways of their own: each is in order.
-    if (isolation === 'thread') expect(lines).toEqual(printed);
-    else expect(lines.sort()).toEqual(printed.sort());
+    expect(logs[1]!.sort()).toEqual(printed.sort());
+    expect(logs[2]).toEqual(
+      expect.arrayContaining([
+        ...['debug: the handler threw', 'debug: TypeError: broken page'],
+        expect.stringMatching(/^debug: {5}at .*says\.mjs:8/),
+      ]),
+    );
   });
 
-  it('has what a command prints, without its claim token and the secrets of its environment', async ({ work }) => {
-    const { id, lines } = await logOf(work, 'command');
-    expect(lines.filter((one) => one.startsWith('stderr')).join()).toBe('stderr: to stderr');
-    expect(lines.filter((one) => one.startsWith('stdout')).sort()).toEqual([
+  it('has what commands print and log in events, without their claim tokens and secrets', async ({ work }) => {
+    const { ids, logs } = await logsOf(work, ['command', 'done'], ['events', 'done']);
+    expect(logs[0]!.sort()).toEqual([
+      'stderr: to stderr',
       'stdout: AFD_CLAIM_TOKEN=***',
       'stdout: API_TOKEN=***',
-      `stdout: to stdout of ${id}`,
+      `stdout: to stdout of ${ids[0]}`,
       'stdout: without an end',
     ]);
+    expect(logs[1]).toContain('warn: the token is *** {"rows":3,"password":"***"}');
+    expect(JSON.parse(String((await work.attempts(ids[1]!))[0]!.result))).toEqual({ rows: 3 });
+    expect(await work.count(`${work.names.task} WHERE task_type = 'nobody' AND app_id = 'from-an-event'`)).toBe(1);
   });
 
-  it('has what a command logs in events, masked; its result and tasks are stored with its completion', async ({
+  it('is not written for a type that has none, nor for one that keeps it on failure and completes; says who took it', async ({
     work,
   }) => {
-    const { id, lines } = await logOf(work, 'events');
-    expect(lines.filter((one) => !one.startsWith('std'))).toEqual([
-      'warn: the token is *** {"rows":3,"password":"***"}',
-    ]);
-    const [attempt] = await work.attempts(id);
-    expect([attempt!.status, JSON.parse(String(attempt!.result))]).toEqual(['completed', { rows: 3 }]);
-    const next = await work.session.rows(`SELECT app_id FROM ${work.names.task} WHERE task_type = 'nobody'`);
-    expect(next).toEqual([{ app_id: 'from-an-event' }]);
+    const { logs } = await logsOf(
+      work,
+      ...([
+        ['off', 'done'],
+        ['quiet', 'done'],
+        ['failing', 'failed'],
+        ['endless', 'cancelled'],
+      ] satisfies Asked[]),
+    );
+    expect(logs.slice(0, 2)).toEqual([[], []]);
+    expect(logs[2]).toContain('stderr: to stderr');
+    const why = 'afd: The attempt was revoked by alice@ops: wrong day; the worker ends it.';
+    expect(logs[3]).toContain(why);
   });
 
-  it('has the stack of what a module throws', async ({ work }) => {
-    const { lines } = await logOf(work, 'main', 'failed', { do: 'throw' });
-    expect(lines).toContain('debug: the handler threw');
-    expect(lines).toContain('debug: TypeError: broken page');
-    expect(lines.some((one) => /^debug: {5}at .*says\.mjs:8/.test(one))).toBe(true);
-  });
-
-  it('is not written for a type that has none, nor for one that keeps it on failure and completes', async ({
+  it('has no secret of the payload, the environment or the worker, nor has anything else that a handler says', async ({
     work,
   }) => {
-    start(work);
-    // Claimed together: the end of one command is no end of another.
-    const [off, quiet, failing] = [await add(work, 'off'), await add(work, 'quiet'), await add(work, 'failing')];
-    await work.ended([off, quiet]);
-    await work.ended(failing, 'failed');
-    await stopWorkers();
-    expect([await texts(work, off), await texts(work, quiet)]).toEqual([[], []]);
-    expect(await texts(work, failing)).toContain('stderr: to stderr');
-  });
-
-  it('a secret of the payload, the environment or the worker appears nowhere, whichever way a handler says it', async ({
-    work,
-  }) => {
-    const worker = start(work, { OTHER_PASSWORD: 'canary-of-the-worker' });
     const canaries = ['canary-of-the-payload', 'canary-of-the-env', 'canary-of-the-worker'];
-    const ids = [
-      await add(work, 'leaks', { password: canaries[0], also: canaries }),
-      await add(work, 'leaking'),
-    ] as const;
-    await work.ended([...ids], 'failed');
-    await stopWorkers();
+    const leaks = { password: canaries[0], also: canaries };
+    const { logs, worker } = await logsOf(work, ['leaks', 'failed', leaks]);
     const { session, names } = work;
     const all = JSON.stringify([
       await session.rows(`SELECT last_error FROM ${names.task}`),
       await session.rows(`SELECT error_message FROM ${names.assignment}`),
       await session.rows(`SELECT message FROM ${names.progress}`),
-      ...[await texts(work, ids[0]), await texts(work, ids[1]), worker.context.lines],
+      ...[logs, worker.context.lines],
     ]);
     expect(all).toContain('login failed with ***');
     expect(all).toContain('reading with ***');
     for (const one of canaries) expect(all).not.toContain(one);
-  });
-
-  it('says who took the task from its device, and why', async ({ work }) => {
-    start(work);
-    const id = await add(work, 'endless');
-    await until(async () => (await work.attempts(id))[0]?.status === 'running', 20_000, 'it runs');
-    await cancelTask(work.session, work.names, id, { by: 'alice@ops: wrong day' });
-    await work.ended(id, 'cancelled');
-    await stopWorkers();
-    const why = 'afd: The attempt was revoked by alice@ops: wrong day; the worker ends it.';
-    expect(await texts(work, id)).toContain(why);
   });
 });

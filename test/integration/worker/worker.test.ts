@@ -1,7 +1,7 @@
 // A worker over its database: one case for each thing that it does. Turns that fail: unit/core/worker/claim/claimer.test.ts.
 import { describe, expect } from 'vitest';
 import { once, until } from '../../helpers/wait.ts';
-import { eventsOf, hang, heartbeats, it } from '../../helpers/worked-tasks.ts';
+import { eventsOf, hang, it } from '../../helpers/worked-tasks.ts';
 
 describe('a worker', () => {
   it('gives the handler columns overlaid by task_data, and stores its result', async ({ work }) => {
@@ -19,28 +19,13 @@ describe('a worker', () => {
     expect(JSON.parse((await work.attempts(id))[0]!.result)).toEqual({ rows: 1 });
   });
 
-  it('finds a task that a foreign program inserts while it idles, and leaves other types', async ({ work }) => {
-    const other = await work.add({ task_type: 'other' });
-    const worker = work.start({ handlers: { t: () => 1 }, worker: { leader: true } });
-    await once(worker.events, 'worker:started');
-    await heartbeats(worker, 1);
-    await work.ended(await work.add());
-    expect((await work.task(other)).status).toBe('pending');
+  it('retries a failed attempt until its budget is spent, then leaves it failed', async ({ work }) => {
+    const id = await work.add({ max_retry_count: 2 });
+    work.start({ handlers: { t: () => Promise.reject(new Error('no luck')) } });
+    await work.ended(id, 'failed');
+    expect(await work.task(id)).toMatchObject({ retry: 3, attempt: 3, last_error: 'no luck' });
+    expect((await work.attempts(id)).map((one) => one.status)).toEqual(Array(3).fill('failed'));
   });
-
-  it.for([
-    [2, 3],
-    [0, 1],
-  ])(
-    'retries a failed attempt until its budget of %i is spent, then leaves it failed',
-    async ([most, runs], { work }) => {
-      const id = await work.add({ max_retry_count: most });
-      work.start({ handlers: { t: () => Promise.reject(new Error('no luck')) } });
-      await work.ended(id, 'failed');
-      expect(await work.task(id)).toMatchObject({ retry: runs, attempt: runs, last_error: 'no luck' });
-      expect((await work.attempts(id)).map((one) => one.status)).toEqual(Array(runs).fill('failed'));
-    },
-  );
 
   it.for([
     ['its handler', null, 0.2],
@@ -87,39 +72,6 @@ describe('a worker', () => {
     expect(children).toEqual(Array(3).fill({ parent_id: parent }));
   });
 
-  it('takes better ranks first, and runs no more at once than it has slots', async ({ work }) => {
-    const order: unknown[] = [];
-    let [now, most] = [0, 0];
-    for (const priority of [1, 5, 10, 7]) await work.add({ priority });
-    const worker = work.start({
-      mode: 'drain',
-      worker: { max_concurrent_tasks: 1 },
-      handlers: {
-        async t({ priority }) {
-          now += 1;
-          most = Math.max(most, now);
-          order.push(priority);
-          await new Promise((done) => setImmediate(done));
-          now -= 1;
-        },
-      },
-    });
-    await worker.ended;
-    expect([order, most]).toEqual([[10, 7, 5, 1], 1]);
-  });
-
-  it('writes a longer attempt as running, with its start, and releases it when it is forced to leave', async ({
-    work,
-  }) => {
-    const id = await work.add();
-    const worker = work.start({ handlers: { t: hang } });
-    await until(async () => (await work.attempts(id))[0]?.status === 'running');
-    expect((await work.attempts(id))[0]!.started_at).not.toBeNull();
-    await worker.force();
-    expect(await work.task(id)).toMatchObject({ status: 'pending', retry: 0 });
-    expect((await work.attempts(id))[0]).toMatchObject({ status: 'released', cause: 'shutdown' });
-  });
-
   it('drains: finishes what runs, claims nothing more, and signs off', async ({ work }) => {
     let finish = () => {};
     const first = await work.add();
@@ -135,40 +87,5 @@ describe('a worker', () => {
     expect(await stopping).toMatchObject({ inTime: true, finished: { done: 1 } });
     expect([(await work.task(first)).status, (await work.task(second)).status]).toEqual(['done', 'pending']);
     expect(await work.device()).toMatchObject({ status: 'offline', current_tasks: 0 });
-  });
-
-  it('once: claims once and ends when that is finished; drain: goes on until nothing is due', async ({ work }) => {
-    await work.addMany(5);
-    const run = async (mode: 'once' | 'drain') =>
-      (await work.start({ mode, worker: { max_concurrent_tasks: 2 }, handlers: { t: () => 1 } }).ended).finished;
-    expect([await run('once'), await run('drain'), await run('once')]).toEqual([{ done: 2 }, { done: 3 }, {}]);
-  });
-
-  it('reassigned, a running task begins on the other device only after its end on the first', async ({ work }) => {
-    const id = await work.add();
-    const order: string[] = [];
-    const first = work.start({
-      handlers: {
-        t: (given, ctx) =>
-          hang(given, ctx).finally(() => {
-            order.push('w1 ends');
-          }),
-      },
-    });
-    await once(first.events, 'task:started');
-    const second = work.start({ deviceId: 'w2', handlers: { t: () => order.push('w2 begins') } });
-    await once(second.events, 'worker:started');
-    await work.session.write(`UPDATE ${work.names.task} SET target_device_id = 'w2' WHERE id = ?`, [id]);
-    await work.session.write(
-      `UPDATE ${work.names.assignment} SET revoked_at = UTC_TIMESTAMP(3), revoke_outcome = 'released' WHERE task_id = ?`,
-      [id],
-    );
-    await work.ended(id);
-    expect(order).toEqual(['w1 ends', 'w2 begins']);
-    expect(await work.attempts(id)).toMatchObject([
-      { device_id: 'w1', status: 'released' },
-      { device_id: 'w2', status: 'completed' },
-    ]);
-    expect((await work.task(id)).retry).toBe(0);
   });
 });

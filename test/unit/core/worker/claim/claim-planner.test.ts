@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import type { FinishAndClaimResult } from '../../../../../src/core/db/claim/finish-and-claim.ts';
-import { ClaimRefused } from '../../../../../src/core/db/claim/finish-and-claim.ts';
 import type { SourceYield } from '../../../../../src/core/db/claim/take-tasks.ts';
 import { ANY_WIDTHS } from '../../../../../src/core/db/claim/text-widths.ts';
 import { DatabaseError } from '../../../../../src/core/db/database-error.ts';
@@ -15,27 +14,15 @@ import { TaskTimings } from '../../../../../src/core/worker/claim/task-timings.t
 import { TypeRooms } from '../../../../../src/core/worker/claim/type-rooms.ts';
 
 interface Known {
-  lanes: number;
-  free: number;
   directed?: boolean;
-  timings?: TaskTimings;
-  /** Attempts that run or wait for a slot. */
-  held?: { n: number };
   places?: Slots['places'];
   /** Its first poll is over. */
   polled?: boolean;
 }
 
 /** The planner of a worker with `free` slots that knows `lanes` lanes with due tasks. It is never connected. */
-function planner({
-  lanes,
-  free,
-  directed = false,
-  timings = new TaskTimings(),
-  held = { n: 0 },
-  places = new Map(),
-  polled = true,
-}: Known) {
+function planner(lanes: number, free: number, known: Known = {}) {
+  const { directed = false, places = new Map(), polled = true } = known;
   const types = Array.from({ length: lanes }, (_, n) => `t${n}`);
   const catalog = new LaneCatalog('w1', { supported_tasks: types });
   catalog.learn(
@@ -47,18 +34,13 @@ function planner({
   if (directed) catalog.markDue([], true);
   const names = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
   const address = { host: '127.0.0.1', port: 9, user: 'afd', database: 'afd' };
-  const session = new Session({
-    address,
-    timeZone: '+00:00',
-    idleTimeoutS: 60,
-    deadlineMs: 1000,
-    multiStatements: true,
-  });
+  const times = { timeZone: '+00:00', idleTimeoutS: 60, deadlineMs: 1000 };
+  const session = new Session({ address, ...times, multiStatements: true });
   const events = new Events();
   const warnings: string[] = [];
   events.on('warning', ({ message }) => warnings.push(message));
   const slots = {
-    room: (prefetch: number) => Math.max(0, free + prefetch - held.n),
+    room: (prefetch: number) => free + prefetch,
     slotsYounger: () => free,
     places,
     timeoutOf: () => 300,
@@ -66,7 +48,15 @@ function planner({
   const poller = new Poller({ session, names, catalog, deviceId: 'w1', pollIntervalMs: 1000 });
   if (polled) poller.polledAt = 0;
   const made = new ClaimPlanner({
-    ...{ session, names, events, catalog, slots, rooms: new TypeRooms(slots, timings), widths: () => ANY_WIDTHS },
+    ...{
+      session,
+      names,
+      events,
+      catalog,
+      slots,
+      rooms: new TypeRooms(slots, new TaskTimings()),
+      widths: () => ANY_WIDTHS,
+    },
     poller,
     board: { generation: 7 },
     master: { deadline_slack: 30 },
@@ -76,148 +66,67 @@ function planner({
   return Object.assign(made, { warnings, poller });
 }
 
-const plan = (known: Known) => planner(known).next();
 const result = (...perSource: SourceYield[]): FinishAndClaimResult => ({
   ...{ reconciled: [], claimed: [], perSource, permission: 'open' },
 });
 const yielded = (...ends: boolean[]) => result(...ends.map((exhausted) => ({ count: 20, exhausted })));
 
-test('has prefetched when half of what it may prefetch waits for a slot', () => {
-  let now = 0;
-  const timings = new TaskTimings(() => now);
-  for (let n = 0; n < 200; n += 1) {
-    timings.begin();
-    now += 2;
-    timings.note('t0', 20);
-    timings.rest();
-  }
-  const held = { n: 0 };
-  const one = planner({ lanes: 1, free: 10, timings, held });
-  expect(one.hasPrefetched).toBe(false);
-  // Ten slots, and fifty that end in 100 ms.
-  expect(one.next()).toMatchObject({ limit: 60 });
-  const has = [10, 34, 35, 60].map((n) => {
-    held.n = n;
-    return one.hasPrefetched;
-  });
-  expect(has).toEqual([false, false, true, true]);
+test.each([
+  ['many lanes, counted first', 30, 50, false, { countFirst: true, ticket: false, limit: 50, free: 50, alone: false }],
+  ['few lanes', 4, 50, false, { countFirst: false }],
+  ['many lanes where there is little room', 30, 20, false, { countFirst: false }],
+  ['many lanes behind directed tasks', 30, 50, true, { countFirst: false }],
+  ['much of one lane, with a ticket', 1, 50, false, { countFirst: false, ticket: true }],
+  ['little of one lane', 1, 20, false, { ticket: false }],
+  ['much of one lane behind directed tasks', 1, 50, true, { ticket: false }],
+])('asks for %s', (_, lanes, free, directed, request) => {
+  const asked = planner(lanes, free, { directed }).next()!;
+  expect(asked).toMatchObject(request);
+  if (asked.countFirst) expect(asked.sources).toHaveLength(10);
+  else expect(asked.sources.length).toBeLessThanOrEqual(4);
 });
 
-test('many lanes are counted first where much can be taken', () => {
-  expect(plan({ lanes: 30, free: 50 })).toMatchObject({ countFirst: true, limit: 50, free: 50, alone: false });
-  expect(plan({ lanes: 30, free: 50 })!.sources).toHaveLength(10);
-});
-
-test('a large claim of a lane waits for a ticket; a small one, a counted one and directed tasks do not', () => {
-  expect(plan({ lanes: 1, free: 50 })!.ticket).toBe(true);
-  expect(plan({ lanes: 1, free: 20 })!.ticket).toBe(false);
-  expect(plan({ lanes: 30, free: 50 })!.ticket).toBe(false);
-  expect(plan({ lanes: 1, free: 50, directed: true })!.ticket).toBe(false);
-});
-
-test('few lanes, little room and directed tasks are asked at once', () => {
-  for (const one of [
-    { lanes: 4, free: 50 },
-    { lanes: 30, free: 20 },
-    { lanes: 30, free: 50, directed: true },
-  ]) {
-    expect(plan(one)!.countFirst, JSON.stringify(one)).toBe(false);
-    expect(plan(one)!.sources.length).toBeLessThanOrEqual(4);
-  }
-});
-
-test('each claim has a token of its own; the deadline of its attempts is their timeout and the slack', () => {
-  const one = planner({ lanes: 1, free: 5 });
-  const [first, second] = [one.next()!, one.next()!];
-  expect(first.claim_token.equals(second.claim_token)).toBe(false);
-  expect(first.leaseOf({} as never)).toBe(330);
-  expect(one.generation).toBe(7);
-});
-
-describe('a type with a maximum', () => {
-  const due = { due_at: '2026-01-01 00:00:00.000', required_capabilities: null };
-
-  test('is asked for as many tasks as it has places, and takes no more over all its lanes', () => {
-    const one = planner({ lanes: 2, free: 10, places: new Map([['t0', { max: 2, free: 2, waiting: 0 }]]) });
-    const request = one.next()!;
-    const of = (type: string) =>
-      request.sources.find((source) => 'lane' in source && `${source.lane}`.startsWith(type))!;
-    expect([request.mostFrom(of('t0')), request.mostFrom(of('t1'))]).toEqual([2, Number.POSITIVE_INFINITY]);
-    const task = { ...due, id: 1, task_type: 't0', attempt: 0, claimed_by: null } as never;
-    expect([0, 1, 2].map((n) => request.admit(task, of('t0'), n))).toEqual(['record', 'record', 'stop']);
-  });
-
-  test('is counted first, as lanes with little are, also where lanes have much', async () => {
-    const places = new Map(Array.from({ length: 30 }, (_, n) => [`t${n}`, { max: 1, free: 1, waiting: 0 }]));
-    const one = planner({ lanes: 30, free: 50, places });
-    await one.learn(one.next()!, yielded(false, false, true));
-    one.news();
-    expect(one.next()).toMatchObject({ countFirst: true, limit: 50 });
-  });
-
-  test('is not asked again after a claim that could take nothing of it, until it has a place', async () => {
-    const place = { max: 2, free: 0, waiting: 0 };
-    const one = planner({ lanes: 1, free: 10, places: new Map([['t0', place]]) });
-    await one.learn(one.next()!, result({ count: 0, exhausted: false }));
-    one.news();
-    expect(one.next()).toBeUndefined();
-    place.free = 1;
-    expect(one.next()).toBeDefined();
-  });
-});
-
-test('before the first poll nothing is claimed, whatever a tick or a ring found; a poll that failed counts too', async () => {
-  const one = planner({ lanes: 1, free: 5, polled: false });
+test('nothing is claimed without room or due tasks, nor before the first poll; one that failed counts too', async () => {
+  expect([planner(0, 50).next(), planner(3, 0).next()]).toEqual([undefined, undefined]);
+  const one = planner(1, 5, { polled: false });
   expect(one.next()).toBeUndefined();
   expect(one.poller.nextPollMs()).toBe(0);
   await expect(one.poller.poll()).rejects.toThrow();
   expect(one.next()).toMatchObject({ limit: 5 });
 });
 
-test('nothing known and no room is no claim', () => {
-  expect(plan({ lanes: 0, free: 50 })).toBeUndefined();
-  expect(plan({ lanes: 3, free: 0 })).toBeUndefined();
+test('a type at its maximum is not asked again after a claim that could take nothing of it, until it has a place', async () => {
+  const place = { max: 2, free: 0, waiting: 0 };
+  const one = planner(1, 10, { places: new Map([['t0', place]]) });
+  await one.learn(one.next()!, result({ count: 0, exhausted: false }));
+  one.news();
+  expect(one.next()).toBeUndefined();
+  place.free = 1;
+  expect(one.next()).toBeDefined();
 });
 
-describe('lanes are taken for sparse, and counted first', () => {
-  /** What the planner counts first after these results, one after the other. */
-  const countsAfter = async (...results: FinishAndClaimResult[]) => {
-    const one = planner({ lanes: 30, free: 50 });
-    for (const each of results) {
-      one.news();
-      await one.learn(one.next()!, each);
-    }
+const ENOUGH = yielded(false, false, true);
+test.each([
+  ['are taken for sparse at first', true, []],
+  ['are not, when half of the counted ones have more than was asked', false, [ENOUGH]],
+  ['are still, when fewer have', true, [yielded(true, true, false)]],
+  ['are again, when one was empty after less than half', true, [ENOUGH, result({ count: 20, exhausted: true })]],
+  ['are not again for one that gave more', false, [ENOUGH, result({ count: 30, exhausted: true })]],
+  ['are as before, when a claim says nothing about it', false, [ENOUGH, result()]],
+])('lanes %s, and then counted first: %s', async (_, countFirst, results) => {
+  const one = planner(30, 50);
+  for (const each of results) {
+    await one.learn(one.next()!, each);
     one.news();
-    return one.next()!.countFirst;
-  };
-  const enough = yielded(false, false, true);
-
-  test('no longer when half of the counted ones have more than was asked of them', async () => {
-    expect(await countsAfter()).toBe(true);
-    expect(await countsAfter(enough)).toBe(false);
-    expect(await countsAfter(yielded(true, true, false))).toBe(true);
-  });
-
-  test('again when one gave less than half of what was asked, and was empty then', async () => {
-    expect(await countsAfter(enough, result({ count: 20, exhausted: true }))).toBe(true);
-    expect(await countsAfter(enough, result({ count: 30, exhausted: true }))).toBe(false);
-  });
-
-  test('as before, when a claim says nothing about it', async () => {
-    expect(await countsAfter(result())).toBe(true);
-    expect(await countsAfter(enough, result())).toBe(false);
-    expect(await countsAfter(enough, yielded(false))).toBe(false);
-  });
+  }
+  expect(one.next()).toMatchObject({ countFirst });
 });
 
 describe('a pause', () => {
-  const brokenOff = new DatabaseError('E_TEMPORARY', 'The database interrupted a statement.', {
-    retry: 'transaction',
-    errno: 3024,
-  });
-
   test('follows a claim that the server broke off for its length; no news ends it, and it doubles', () => {
-    const one = planner({ lanes: 1, free: 5 });
+    const how = { retry: 'transaction', errno: 3024 } as const;
+    const brokenOff = new DatabaseError('E_TEMPORARY', 'The database interrupted a statement.', how);
+    const one = planner(1, 5);
     const request = one.next()!;
     for (const most of [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]) {
       one.failed(request, brokenOff);
@@ -229,7 +138,7 @@ describe('a pause', () => {
   });
 
   test('follows a claim that brought nothing although its lane seems to have tasks, until there is news', async () => {
-    const one = planner({ lanes: 1, free: 5 });
+    const one = planner(1, 5);
     expect(await one.learn(one.next()!, result({ count: 0, exhausted: false }))).toBe(false);
     expect(one.next()).toBeUndefined();
     expect(one.againMs).toBeLessThanOrEqual(25);
@@ -238,7 +147,7 @@ describe('a pause', () => {
   });
 
   test('does not follow another error, but the next claim after one that came too late asks for half', () => {
-    const one = planner({ lanes: 1, free: 8 });
+    const one = planner(1, 8);
     const late = new DatabaseError('E_DATABASE', 'gone', { retry: 'connection', driverCode: 'AFD_DEADLINE' });
     one.failed(one.next()!, late);
     expect(one.againMs).toBe(Number.POSITIVE_INFINITY);
@@ -250,30 +159,20 @@ describe('a transaction that the server refused', () => {
   const data = new DatabaseError('E_DATABASE', 'Out of range', { retry: 'final', fault: 'data', errno: 1264 });
 
   test('with ends: they go alone, then the claim', async () => {
-    const one = planner({ lanes: 1, free: 5 });
+    const one = planner(1, 5);
     await one.refused(one.next()!, data, true);
     expect(one.next()).toBeUndefined();
     expect(one.next()).toMatchObject({ alone: true });
   });
 
   test('before any row was seen: one source at a time tells which, and that one rests', async () => {
-    const one = planner({ lanes: 3, free: 5 });
+    const one = planner(3, 5);
     await one.refused(one.next()!, data, false);
     const single = one.next()!;
     expect(single.sources).toHaveLength(1);
     await one.refused(single, data, false);
     expect(one.warnings).toEqual([expect.stringContaining('The database refused to claim t')]);
-    await one.learn(one.next()!, yielded(true));
-    await one.learn(one.next()!, yielded(true));
+    for (let n = 0; n < 2; n += 1) await one.learn(one.next()!, yielded(true));
     expect(one.next()?.sources ?? []).not.toContainEqual(single.sources[0]);
-  });
-
-  test('with rows: they are claimed in halves until the culprit is found', async () => {
-    const one = planner({ lanes: 1, free: 5 });
-    await one.refused(one.next()!, new ClaimRefused(data, [1, 2, 3, 4]), false);
-    const half = one.next()!;
-    expect(half).toMatchObject({ alone: true, ticket: false, sources: [{ kind: 'tasks', ids: [1, 2] }] });
-    await one.refused(half, new ClaimRefused(data, [1, 2]), false);
-    expect(one.next()).toMatchObject({ sources: [{ kind: 'tasks', ids: [1] }] });
   });
 });

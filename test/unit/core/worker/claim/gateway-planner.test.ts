@@ -10,25 +10,16 @@ const NONE: GatewayResult = { reconciled: [], claimed: [], permission: 'open', m
 /** How many tasks were claimed is all that counts here. */
 const some = (n: number, more: boolean): GatewayResult => ({ ...NONE, claimed: Array(n).fill({}), more });
 
-function planner({ prefetch = 0, max = undefined as number | undefined } = {}) {
-  const state = { free: 5, mayClaim: true, waiting: 0, canKeep: true };
-  const slots = {
-    room: (ahead: number) => Math.max(0, state.free + ahead),
-    slotsYounger: () => 5,
-    get places() {
-      const place =
-        max === undefined ? [] : [['t', { max, free: Math.min(max, state.free), waiting: state.waiting }] as const];
-      return new Map(place);
-    },
-    timeoutOf: () => 1800,
-  };
+function planner(prefetch = 0) {
+  const state = { free: 5, mayClaim: true, canKeep: true };
+  const room = (ahead: number) => Math.max(0, state.free + ahead);
+  const slots = { room, slotsYounger: () => 5, places: new Map(), timeoutOf: () => 1800 };
   const timings = new TaskTimings(() => 0);
   const events = new Events();
   const warnings: string[] = [];
   events.on('warning', ({ message }) => warnings.push(message));
   const made = new GatewayPlanner({
-    ...{ events, slots, timings, prefetch, board: { generation: 2 } },
-    rooms: new TypeRooms(slots, timings),
+    ...{ events, slots, timings, prefetch, board: { generation: 2 }, rooms: new TypeRooms(slots, timings) },
     types: new Map([
       ['t', 60],
       ['u', undefined],
@@ -36,7 +27,7 @@ function planner({ prefetch = 0, max = undefined as number | undefined } = {}) {
     mayClaim: () => state.mayClaim,
     canKeep: () => state.canKeep,
   });
-  return { made, state, timings, warnings };
+  return { made, state, warnings };
 }
 
 /** Asks, and gets this answer. */
@@ -48,42 +39,30 @@ async function ask(made: GatewayPlanner, result: GatewayResult): Promise<Gateway
 }
 
 describe('a remote worker', () => {
-  it('asks at the start, then only when it was told that there is work', async () => {
+  it('asks at the start, then only when it was told that there is work, as long as there is more', async () => {
     const { made } = planner();
     expect(await ask(made, NONE)).toMatchObject({ limit: 5, free: 5, types: { t: { now: 5, later: 0, timeout: 60 } } });
-    expect(made.next()).toBeUndefined();
     made.news();
     expect(made.next()).toBeUndefined();
     made.due();
-    await ask(made, some(1, false));
-    expect(made.next()).toBeUndefined();
-  });
-
-  it('asks again as long as the answer says that there is more', async () => {
-    const { made } = planner();
     expect(await made.learn(made.next()!, some(5, true))).toBe(true);
     expect(await made.learn(made.next()!, some(2, false))).toBe(false);
     expect(made.next()).toBeUndefined();
   });
 
-  it('follows what it was told when a slot is free, and does not want to be told again until then', async () => {
+  it('follows what it was told when a slot is free and it may claim, and does not want to be told again until then', async () => {
     const { made, state } = planner();
     await ask(made, NONE);
     expect(made.waiting).toEqual({ free: 5, without: [] });
-    state.free = 0;
-    expect(made.waiting.free).toBe(0);
+    state.mayClaim = false;
     made.due();
-    expect(made.next()).toBeUndefined();
+    expect([made.next(), made.free, made.waiting.free]).toEqual([undefined, 0, 0]);
+    Object.assign(state, { mayClaim: true, free: 0 });
+    expect([made.next(), made.waiting.free]).toEqual([undefined, 0]);
     state.free = 2;
     expect(made.waiting.free).toBe(0);
     expect(await ask(made, NONE)).toMatchObject({ limit: 2, free: 2 });
     expect(made.waiting.free).toBe(2);
-  });
-
-  it('asks for nothing while it may not claim', () => {
-    const { made, state } = planner();
-    state.mayClaim = false;
-    expect([made.next(), made.free, made.waiting.free]).toEqual([undefined, 0, 0]);
   });
 
   it('waits a little when there was to be more and nothing came', async () => {
@@ -96,44 +75,15 @@ describe('a remote worker', () => {
     expect(made.next()).toBeDefined();
   });
 
-  it('takes as many ahead as it is told to, of each type', async () => {
-    const { made, state } = planner({ prefetch: 30 });
-    expect(await ask(made, some(35, true))).toMatchObject({
-      limit: 35,
-      types: { t: { now: 5, later: 30 }, u: { later: 30 } },
-    });
+  it('takes nothing ahead while its journal cannot be written, else as many of each type as it is told to', async () => {
+    const { made, state } = planner(30);
+    state.canKeep = false;
+    expect(await ask(made, some(5, true))).toMatchObject({ limit: 5, types: { t: { now: 5, later: 0 } } });
+    state.canKeep = true;
+    const types = { t: { now: 5, later: 30 }, u: { later: 30 } };
+    expect(await ask(made, some(35, true))).toMatchObject({ limit: 35, types });
     state.free = -20;
     expect(made.next()).toMatchObject({ limit: 10, free: 0, types: { t: { now: 0, later: 30 } } });
-  });
-
-  it('takes nothing ahead while its journal cannot be written, and what it has room for all the same', async () => {
-    const { made, state } = planner({ prefetch: 30 });
-    state.canKeep = false;
-    expect(await ask(made, some(5, true))).toMatchObject({
-      limit: 5,
-      types: { t: { now: 5, later: 0 }, u: { later: 0 } },
-    });
-    state.canKeep = true;
-    expect(made.next()).toMatchObject({ limit: 35, types: { t: { later: 30 } } });
-  });
-
-  it('defers short types and prefetches them', async () => {
-    const { made, timings } = planner();
-    timings.begin();
-    for (let n = 0; n < 50; n += 1) timings.note('t', 1);
-    timings.rest();
-    const { types } = await ask(made, NONE);
-    expect(types.t).toMatchObject({ defer: true });
-    expect(types.t!.later).toBeGreaterThanOrEqual(0);
-  });
-
-  it('leaves out a type whose places are taken', async () => {
-    const { made, state } = planner({ max: 1 });
-    expect((await ask(made, NONE)).types.t).toMatchObject({ now: 1, later: 0 });
-    expect(made.waiting.without).toEqual([]);
-    state.free = 0;
-    made.due();
-    expect(made.next()).toBeUndefined();
   });
 
   it('sends ends alone, then the claim alone, when both together were refused; then rests', async () => {
@@ -147,12 +97,5 @@ describe('a remote worker', () => {
     expect(made.next()).toBeUndefined();
     expect(warnings).toEqual([expect.stringContaining('The gateway refused a claim')]);
     expect(made.againMs).toBeGreaterThan(10_000);
-  });
-
-  it('asks again after a claim that failed, for less where the answer came too late', () => {
-    const { made } = planner();
-    const late = new DatabaseError('E_DATABASE', 'late', { retry: 'connection', driverCode: 'AFD_DEADLINE' });
-    made.failed(made.next()!, late);
-    expect(made.next()).toMatchObject({ limit: 2 });
   });
 });

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { KnownLane } from '../../../../../src/core/domain/lane.ts';
 import { LaneCatalog } from '../../../../../src/core/worker/claim/lane-catalog.ts';
+import { LaneCursor } from '../../../../../src/core/worker/claim/lane-cursor.ts';
 
 const CAPABILITIES = { supported_tasks: ['plain', 'deep', 'other'] };
 
@@ -28,57 +29,25 @@ function claim(catalog: LaneCatalog): string {
   return first?.kind === 'lane' ? first.lane.toString().trim() : 'directed';
 }
 
-test('what fewer devices can run comes first, within one rank', () => {
-  const catalog = bookOf(lane('plain', 4), lane('deep', 1), lane('other', 2, 4));
-  expect(names(catalog)).toEqual(['other/4', 'deep/5', 'plain/5']);
-});
-
-test('directed tasks come before all lanes', () => {
-  const catalog = bookOf(lane('deep', 1));
-  catalog.markDue([], true);
-  expect(names(catalog)).toEqual(['directed', 'deep/5']);
-});
-
-test('a count that changes is obeyed; one that is not known comes last', () => {
+test('directed tasks come first, then ranks; within one rank what fewer devices can run, and last what nobody counted', () => {
   const catalog = bookOf(lane('plain', 4), lane('deep', 1), lane('other', null));
   expect(names(catalog)).toEqual(['deep/5', 'plain/5', 'other/5']);
   catalog.learn([lane('deep', 9), lane('other', 2)]);
   expect(names(catalog)).toEqual(['other/5', 'plain/5', 'deep/5']);
+  catalog.learn([lane('deep', 9, 4)], true);
+  catalog.markDue([], true);
+  expect(names(catalog)).toEqual(['directed', 'deep/4', 'other/5', 'plain/5', 'deep/5']);
 });
 
-test('lanes that as many can run take turns', () => {
-  const catalog = bookOf(lane('plain', 2), lane('deep', 2));
-  expect([claim(catalog), claim(catalog), claim(catalog), claim(catalog)].sort()).toEqual([
-    'deep',
-    'deep',
-    'plain',
-    'plain',
-  ]);
-});
-
-test('a lane that many can run is not left for ever by one who always has scarcer work', () => {
-  const catalog = bookOf(lane('plain', 9), lane('deep', 1));
-  const claims = Array.from({ length: 80 }, () => claim(catalog));
-  expect(claims.filter((one) => one === 'plain')).toHaveLength(10);
-});
-
-test.each([
-  [2, 1],
-  [4, 1],
-  [4, 2],
-])('finding F14: nor when a claim is answered by %i scarce lanes of the same rank', (scarce, most) => {
-  const types = Array.from({ length: scarce }, (_, n) => `deep${n}`);
+test('finding F14: a lane that many can run is not left for ever, also when scarce ones answer a claim together', () => {
+  const types = ['deep0', 'deep1', 'deep2', 'deep3'];
   const catalog = new LaneCatalog('w1', { supported_tasks: ['plain', ...types] });
   catalog.learn([lane('plain', 9), ...types.map((type) => lane(type, 1))], true);
   let plain = 0;
   for (let n = 0; n < 80; n += 1) {
-    for (const source of catalog.sources(scarce, { free: 1 })) {
-      if (source.kind === 'lane' && source.lane.toString().startsWith('plain')) plain += 1;
-      catalog.noteYield(
-        source,
-        false,
-        Array.from({ length: most }, () => ({ due_at: '2026-01-01', id: 1 })),
-      );
+    for (const source of catalog.sources(4, { free: 1 })) {
+      if (catalog.typeOf(source) === 'plain') plain += 1;
+      catalog.noteYield(source, false, Array(2).fill({ due_at: '2026-01-01', id: 1 }));
     }
     catalog.claimed();
   }
@@ -144,14 +113,43 @@ test('a lane whose head cannot wait for a place is not asked again until a place
 test('directed tasks of full types are left out, and asked for when one of these types has a place', () => {
   const catalog = bookOf();
   catalog.markDue([], true);
-  const [first] = catalog.sources(1, { free: 3, full: ['deep', 'plain'] });
-  expect(first).toMatchObject({ kind: 'directed', without: ['deep', 'plain'] });
-  catalog.noteYield(first!, true, [], { free: 3, full: ['deep', 'plain'] });
-  expect(catalog.sources(1, { free: 3, full: ['plain', 'deep'] })).toEqual([]);
-  const [again] = catalog.sources(1, { free: 3, full: ['plain'] });
-  expect(again).toMatchObject({ kind: 'directed', without: ['plain'] });
-  catalog.noteYield(again!, true, [], { free: 3, full: ['plain'] });
-  const [last] = catalog.sources(1, { free: 3 });
-  catalog.noteYield(last!, true, [], { free: 3 });
-  expect(catalog.sources(1, { free: 3 })).toEqual([]);
+  for (const full of [['deep', 'plain'], ['plain'], []]) {
+    const slots = { free: 3, full };
+    const [source] = catalog.sources(1, slots);
+    expect(source).toMatchObject({ kind: 'directed', without: full });
+    catalog.noteYield(source!, true, [], slots);
+    expect(catalog.sources(1, slots)).toEqual([]);
+  }
+});
+
+const at = (id: number) => ({ due_at: '2026-01-01 00:00:00.000', id });
+
+/** The cursor of a lane from which task 5 was taken last. */
+function cursor() {
+  const one = new LaneCursor();
+  one.claimed(at(5), { exhausted: false, frontier: false });
+  return one;
+}
+
+test('a cursor is at the last row that was taken, until tasks may lie before it; without one, claims read from the head', () => {
+  const one = cursor();
+  expect(one).toMatchObject({ at: at(5), frontier: true, behind: false });
+  one.drop();
+  expect([one, new LaneCursor()]).toMatchObject(Array(2).fill({ at: undefined, frontier: false }));
+});
+
+test('a cursor is checked after a claim that found nothing more, else a second after the last check or twenty times its cost', () => {
+  const one = cursor();
+  expect(one.checkDue(true, 10)).toBe(true);
+  expect(one.checked(undefined, 10, 1)).toBe(false);
+  expect([one.checkDue(false, 1009), one.checkDue(false, 1010)]).toEqual([false, true]);
+  one.checked(undefined, 10, 100);
+  expect([one.checkDue(false, 2009), one.checkDue(false, 2010)]).toEqual([false, true]);
+  expect(new LaneCursor().checkDue(true, 10)).toBe(false);
+});
+
+test('a cursor goes back to a due row before it, and the next claim reads from there on', () => {
+  const one = cursor();
+  for (const id of [3, 4]) expect(one.checked(at(id), 10, 1)).toBe(true);
+  expect(one).toMatchObject({ at: at(3), frontier: false });
 });

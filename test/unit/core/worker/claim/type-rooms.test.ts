@@ -1,15 +1,10 @@
 import { expect, test } from 'vitest';
-import type { ClaimedTask } from '../../../../../src/core/db/claim/claimed-task.ts';
 import { TaskTimings } from '../../../../../src/core/worker/claim/task-timings.ts';
 import { TypeRooms } from '../../../../../src/core/worker/claim/type-rooms.ts';
+import { claimedTask } from '../../../../helpers/claimed-task.ts';
 
-const task = (task_type: string, over: Partial<ClaimedTask> = {}): ClaimedTask => ({
-  ...{ id: 1, attempt: 0, task_type, username: null, app_id: null, start_date: null, end_date: null },
-  ...{ task_data: null, payload_bytes: 0, priority: 5, retry: 0, execution_timeout: null },
-  ...{ required_capabilities: null, claim_rank: 5, due_at: '2026-01-01 00:00:00.000', claimed_by: null },
-  ...{ assignment_id: null, lease_s: 0, deferred: false },
-  ...over,
-});
+const [browser, call] = [claimedTask({ task_type: 'browser' }), claimedTask({ task_type: 'call' })];
+const again = { attempt: 1 };
 
 interface Given {
   free: number;
@@ -45,51 +40,27 @@ test('a type is full while it has no free place, and closed when no task of it m
   expect([3, 4].map((waiting) => roomsOf({ free: 0, waiting }, SHORT).closed('browser'))).toEqual([false, true]);
 });
 
-test('of a long type a claim takes what has a place, and no more; of others as before', () => {
+test('a claim takes of a long type what has a place, and of a short one what can soon begin there too', () => {
   const claim = roomsOf({ free: 2 }, LONG).forClaim(how);
   expect([claim.mostFrom('browser'), claim.mostFrom(undefined)]).toEqual([2, Number.POSITIVE_INFINITY]);
-  expect(['browser', 'browser', 'browser'].map((type, n) => claim.admit(task(type), 'lane', n))).toEqual([
-    'record',
-    'record',
-    'stop',
-  ]);
-  expect(claim.admit(task('call'), 'lane', 2)).toBe('defer');
-  // The answer to the first read is judged by what was asked.
-  expect(claim.mostFrom('browser')).toBe(2);
+  expect([0, 1, 2].map((n) => claim.admit(browser, 'lane', n))).toEqual(['record', 'record', 'stop']);
+  expect(claim.admit(call, 'lane', 2)).toBe('defer');
+  const short = roomsOf({ free: 1 }, SHORT).forClaim(how);
+  expect(short.mostFrom('browser')).toBe(5);
+  const admitted = Array.from({ length: 6 }, (_, n) => short.admit(browser, 'lane', n));
+  expect(admitted).toEqual([...Array(5).fill('defer'), 'stop']);
 });
 
-test('of a short type it also takes what can soon begin in the places', () => {
-  const claim = roomsOf({ free: 1, waiting: 0 }, SHORT).forClaim(how);
-  expect(claim.mostFrom('browser')).toBe(5);
-  expect(Array.from({ length: 6 }, (_, n) => claim.admit(task('browser'), 'lane', n))).toEqual([
-    ...Array.from({ length: 5 }, () => 'defer'),
-    'stop',
-  ]);
-  expect(roomsOf({ free: 0, waiting: 3 }, SHORT).forClaim(how).mostFrom('browser')).toBe(1);
+test('no task waits for a place of a type that is only assumed to be short, nor for places that long attempts hold', () => {
+  const assumed = roomsOf({ free: 0 }, SHORT, 'new');
+  expect([assumed.closed('new'), assumed.forClaim(how).mostFrom('new')]).toEqual([true, 0]);
+  const held = roomsOf({ free: 0, younger: 0 }, SHORT);
+  expect([held.closed('browser'), held.forClaim(how).mostFrom('browser')]).toEqual([true, 0]);
 });
 
-test('a type that is only assumed to be short, because all others are, waits for no place', () => {
-  const rooms = roomsOf({ free: 0 }, SHORT, 'new');
-  expect([rooms.closed('new'), rooms.forClaim(how).mostFrom('new')]).toEqual([true, 0]);
-});
-
-test('places that long attempts hold count for nothing', () => {
-  const rooms = roomsOf({ free: 0, younger: 0 }, SHORT);
-  expect([rooms.closed('browser'), rooms.forClaim(how).mostFrom('browser')]).toEqual([true, 0]);
-});
-
-test('what waits for a place takes no slot from what can begin', () => {
-  const claim = roomsOf({ free: 0 }, SHORT).forClaim({ free: 1, short: 10 });
-  expect(claim.admit(task('browser'), 'lane', 0)).toBe('defer');
-  // A second attempt is never prefetched: it begins.
-  expect(claim.admit(task('call', { attempt: 1 }), 'lane', 1)).toBe('record');
-  expect(claim.admit(task('call', { attempt: 1 }), 'lane', 2)).toBe('stop');
-});
-
-test('only first attempts wait for a place', () => {
+test('only first attempts wait for a place; of named tasks the others are wanted all the same', () => {
   const claim = roomsOf({ free: 0 }, SHORT).forClaim(how);
-  expect(claim.admit(task('browser', { attempt: 1 }), 'lane', 0)).toBe('stop');
-  expect(claim.admit(task('browser'), 'directed', 0)).toBe('stop');
-  // Of named tasks the others are wanted all the same.
-  expect(claim.admit(task('browser'), 'tasks', 0)).toBe('skip');
+  expect(claim.admit({ ...browser, ...again }, 'lane', 0)).toBe('stop');
+  expect(claim.admit(browser, 'directed', 0)).toBe('stop');
+  expect(claim.admit(browser, 'tasks', 0)).toBe('skip');
 });

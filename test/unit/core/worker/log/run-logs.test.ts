@@ -101,10 +101,7 @@ test('of an attempt that says more than its quota keep the beginning and the new
   for (let n = 0; n < 40_000; n += 1) log.addText('stdout', `line ${n} ${'x'.repeat(40)}`, 0);
   log.end(false);
   await logs.stop();
-  expect([texts()[0], texts().at(-1)]).toEqual([
-    expect.stringMatching(/^line 0 /),
-    expect.stringMatching(/^line 39999 /),
-  ]);
+  expect([texts()[0], texts().at(-1)].join()).toMatch(/^line 0 .*,line 39999 /);
   const found = pieces();
   const gaps = found.slice(1).map((one, n) => one.from_byte - found[n]!.to_byte);
   expect(gaps.filter((gap) => gap > 0)).toEqual([expect.any(Number)]);
@@ -132,11 +129,7 @@ test('are in files too, up to their limit and without secrets', async () => {
   await logs.stop();
   expect(texts()).toEqual(['the token is ***', 'second']);
   const text = (id: number) => readFileSync(join(at, `${id}-1.log`), 'utf8');
-  expect(
-    text(1)
-      .split('\n')
-      .map((line) => line.slice(25)),
-  ).toEqual(['stdout the token is ***', 'stdout second', '']);
+  expect(text(1)).toMatch(/^\S+ stdout the token is \*\*\*\n\S+ stdout second\n$/);
   expect(text(2)).toMatch(/This file is full; afd logs shows the rest\.\n$/);
   expect(text(2).length).toBeLessThan(200_000);
 });
