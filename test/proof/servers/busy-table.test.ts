@@ -1,6 +1,7 @@
 // A big table is adopted while other programs go on writing and reading it. bench/adopt.mjs measures the same with a
 // million rows; here it is shown at a size that a test run can afford (AFD_TEST_ADOPT_ROWS for another).
 import { afterEach, expect, it } from 'vitest';
+import type { Session } from '../../../src/core/db/session.ts';
 import { type OldDatabase, oldDatabase, T1, T1_COLUMNS } from '../../db/migrations/old-table.ts';
 
 const ROWS = Number(process.env.AFD_TEST_ADOPT_ROWS ?? 200_000);
@@ -22,27 +23,25 @@ async function fill(): Promise<void> {
   }
 }
 
-/** One statement after the other until stopped. */
-async function loop(statement: (session: Awaited<ReturnType<OldDatabase['session']>>, n: number) => Promise<unknown>) {
+/** One statement after the other until stopped; `stop` returns how long each took. */
+async function loop(statement: (session: Session) => Promise<unknown>) {
   const session = await db.session({ deadlineMs: 30_000 });
   const took: number[] = [];
   let going = true;
-  const ended = (async () => {
+  const run = async () => {
     while (going) {
       const begin = performance.now();
-      await statement(session, took.length);
+      await statement(session);
       took.push(performance.now() - begin);
     }
-  })();
+    return took;
+  };
+  const ended = run();
   // An error must end the test, not the process.
   ended.catch(() => {});
-  return {
-    took,
-    async stop() {
-      going = false;
-      await ended;
-      return Math.max(...took);
-    },
+  return () => {
+    going = false;
+    return ended;
   };
 }
 
@@ -51,35 +50,29 @@ it('is adopted while a writer and a reader go on: none fails, none waits for the
 }, async () => {
   db = await oldDatabase([T1]);
   await fill();
-  const [{ last } = { last: 0 }] = await db.admin.rows<{ last: number }>('SELECT MAX(id) AS last FROM af_crawl_tasks');
+  const count = async (sql: string) => Number((await db.admin.rows(sql))[0]?.n);
+  const last = await count('SELECT MAX(id) AS n FROM af_crawl_tasks');
   const before = await db.digest(T1_COLUMNS, `id <= ${last}`);
-  const writer = await loop((session, n) =>
-    session.write(
-      "INSERT INTO af_crawl_tasks VALUES (NULL, 'app_data', ?, NULL, NULL, NULL, 0, 'pending', NOW(), NOW(), NOW())",
-      [`w${n}`],
-    ),
-  );
-  const reader = await loop((session) =>
-    session.rows("SELECT * FROM af_crawl_tasks WHERE status = 'pending' ORDER BY next_run_at LIMIT 5"),
-  );
-  const times: Array<{ sql: string; ms: number }> = [];
+  const insert =
+    "INSERT INTO af_crawl_tasks VALUES (NULL, 'app_data', 'w', NULL, NULL, NULL, 0, 'pending', NOW(), NOW(), NOW())";
+  const select = "SELECT * FROM af_crawl_tasks WHERE status = 'pending' ORDER BY next_run_at LIMIT 5";
+  const [written, read] = [await loop((one) => one.write(insert)), await loop((one) => one.rows(select))];
   let begun = 0;
+  let index = { sql: '', ms: 0 };
   await db.migrate({
     onStatement(sql, when) {
       if (when === 'before') begun = performance.now();
-      else if (sql.startsWith('ALTER TABLE `af_crawl_tasks`')) times.push({ sql, ms: performance.now() - begun });
+      else if (sql.startsWith('ALTER TABLE `af_crawl_tasks`')) index = { sql, ms: performance.now() - begun };
     },
   });
-  const stalls = [await writer.stop(), await reader.stop()];
+  const [writes, reads] = [await written(), await read()];
+  const stall = Math.max(...writes, ...reads);
   // The index is built over all rows: if this took no time, nothing was shown.
-  const index = times.at(-1)!;
   expect(index.sql).toContain('ADD KEY afd_claim');
-  expect(index.ms).toBeGreaterThan(Math.max(...stalls) / 2);
-  expect(Math.max(...stalls)).toBeLessThan(LONGEST_STALL_MS);
-  expect(writer.took.length).toBeGreaterThan(20);
+  expect(index.ms).toBeGreaterThan(stall / 2);
+  expect(stall).toBeLessThan(LONGEST_STALL_MS);
+  expect(writes.length).toBeGreaterThan(20);
   expect(await db.digest(T1_COLUMNS, `id <= ${last}`)).toBe(before);
-  const [{ n } = { n: 0 }] = await db.admin.rows<{ n: number }>(
-    `SELECT COUNT(*) AS n FROM af_crawl_tasks FORCE INDEX (afd_claim) WHERE claim_state = 100000 AND lane IS NOT NULL AND id > ${last}`,
-  );
-  expect(n).toBe(writer.took.length);
+  const claimable = `SELECT COUNT(*) AS n FROM af_crawl_tasks FORCE INDEX (afd_claim) WHERE claim_state = 100000 AND lane IS NOT NULL AND id > ${last}`;
+  expect(await count(claimable)).toBe(writes.length);
 });
