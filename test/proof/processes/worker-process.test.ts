@@ -1,10 +1,8 @@
 // `afd worker` and `afd leader` as processes: how they start, refuse, stop, and what they print. Each test has a schema
 // of its own, so they run side by side.
 import { chmod } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { deviceIdOf } from '../../../src/core/node/device-identity.ts';
 import { freePort } from '../../../src/core/server/launch-server.ts';
 import { readDevice, readTask } from '../../helpers/factories.ts';
 import { fleet } from '../../helpers/fleet.ts';
@@ -77,26 +75,6 @@ describe.concurrent('a worker process that is asked to stop', { timeout: MINUTES
 });
 
 describe.concurrent('a worker process that starts', { timeout: MINUTES }, () => {
-  it('A7 under the id of a live one is refused at once with exit 5, and the other goes on', async (test) => {
-    // Waiting for the other would take longer than the test may.
-    const s = await scene(test, 'twice', { master: { heartbeat_timeout: 600 } });
-    const first = s.start('worker', { deviceId: 'same' });
-    await first.event('worker:started');
-    const second = s.start('worker', { deviceId: 'SAME', env: { AFD_LOG_LEVEL: 'warn' } });
-    expect(await second.exit).toEqual({ code: 5, signal: null });
-    expect(second.output).toContain(`SAME is already running on ${hostname()} (127.0.0.1, process ${first.pid}) since`);
-    await s.ended([await s.add()]);
-    expect(s.complaints('error').filter((line) => !line.includes('already running'))).toEqual([]);
-  });
-
-  it('A7 without an id takes the host name, the next one on the host <host name>-2', async (test) => {
-    const s = await scene(test, 'unnamed');
-    const workers = [s.start('worker'), s.start('worker')];
-    const registered = await Promise.all(workers.map((one) => one.event('device:registered')));
-    const host = deviceIdOf(hostname());
-    expect(registered.map((line) => line.device_id).sort()).toEqual([host, `${host}-2`]);
-  });
-
   it('A7 under the id of a frozen one waits for its lock, closes what it held, and the frozen one stops with exit 5', async (test) => {
     const s = await scene(test, 'frozen', { master: { heartbeat_timeout: 4 }, database: { session_timeout: 1 } });
     const frozen = s.start('worker', { deviceId: 'same' });

@@ -105,20 +105,6 @@ describe('RB3 with EXECUTE and no right in any table', skipBecause(NO_PRIVATE_SE
     expect(await attemptsOf(task.id)).toMatchObject([{ status: 'completed', completed_at: expect.any(String) }]);
   });
 
-  it('a deferred claim gets its row with its end, and a failure goes back into the queue', async () => {
-    const [session] = sessions;
-    const token = randomBytes(16);
-    const [tasks] = (await answers(session, claimOf(token, { limit: 5, deferred: true }))) as [[Row, Row]];
-    expect(await taskOf(tasks[0].id)).toMatchObject({ claimed_by: 'w1', claim_instance: owner.instance_token });
-    expect(await attemptsOf(tasks[0].id)).toEqual([]);
-    const failed = endOf(tasks[1], token, { completed: 0, result: null, error: 'no', retry_in_us: 3_600_000_000 });
-    await answers(session, calls.end(owner, [failed, endOf(tasks[0], token)]));
-    expect(await taskOf(tasks[0].id)).toMatchObject({ status: 'done', claimed_by: null });
-    expect(await taskOf(tasks[1].id)).toMatchObject({ status: 'pending', retry: 1, last_error: 'no' });
-    expect(await attemptsOf(tasks[0].id)).toMatchObject([{ status: 'completed', attempt: 1 }]);
-    expect(await attemptsOf(tasks[1].id)).toMatchObject([{ status: 'failed', error_message: 'no' }]);
-  });
-
   it('two get different tasks, and nothing is written for an attempt of somebody else', async () => {
     const [one, other] = sessions;
     const token = randomBytes(16);

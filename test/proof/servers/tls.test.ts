@@ -9,7 +9,6 @@ import { Session } from '../../../src/core/db/session.ts';
 import { type AdminServer, adminServer } from '../../helpers/admin-server.ts';
 import { type Authority, authority, certificateFor } from '../../helpers/certificate.ts';
 import { runCommand } from '../../helpers/command.ts';
-import { addressOf } from '../../helpers/database.ts';
 import { ownDirectory } from '../../helpers/server.ts';
 
 const SESSION = { timeZone: '+00:00', idleTimeoutS: 600, deadlineMs: 10_000, multiStatements: false };
@@ -153,25 +152,6 @@ describe.sequential('RB4: TLS to the database', () => {
     const shown = { tls_cert: 'client.pem', tls_key: 'client-key.pem' };
     expect((await open({ ...FULL, user: 'x509' })).code).toBe('E_FORBIDDEN');
     expect((await open({ ...FULL, ...shown, user: 'x509' })).cipher).toMatch(/^\w/);
-  });
-
-  it('by caching_sha2_password takes no key from a server of another machine, but one that is named', async ({
-    skip,
-  }) => {
-    skip(own.server.kind !== 'mysql', 'MariaDB has no caching_sha2_password');
-    const attempt = async (publicKey: string | null) => {
-      // The server forgets that it has seen the password.
-      await own.admin.write('FLUSH PRIVILEGES');
-      const address = { ...addressOf(own.urlOf('tls', PASSWORD)), publicKey };
-      const session = new Session({ ...SESSION, address });
-      return session.ready().then(
-        () => session.close().then(() => 'in'),
-        (error: { code: string }) => error.code,
-      );
-    };
-    expect(await attempt(null)).toBe('E_CONFIG');
-    const [row] = await own.admin.rows<{ Value: string }>("SHOW STATUS LIKE 'Caching_sha2_password_rsa_public_key'");
-    expect(await attempt(row!.Value)).toBe('in');
   });
 });
 
