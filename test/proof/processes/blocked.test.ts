@@ -14,14 +14,13 @@ const MIXED = `import { appendFileSync, existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 const nap = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
 const there = (name) => existsSync(new URL(name, import.meta.url));
-export default async ({ task_data: { spin, gate, spin_on_abort } }, { task_id, attempt, device_id, signal }) => {
+export default async ({ task_data: { spin, gate } }, { task_id, attempt, device_id, signal }) => {
   const note = (what) => appendFileSync(new URL('ledger', import.meta.url),
     JSON.stringify({ what, task_id, attempt, device_id, pid: process.pid }) + '\\n');
   note('start');
   if (spin !== undefined && device_id === 'a') while (!there(spin)) nap();
   while (gate !== undefined && !there(gate) && !there(gate + '-' + device_id)) {
     await pause(10);
-    if (signal.aborted && spin_on_abort) while (!there('never')) nap();
     if (signal.aborted) throw new Error('aborted');
   }
   if (spin === undefined && gate === undefined) await pause(2);
@@ -115,25 +114,6 @@ describe('a worker whose handler blocks the main thread', { timeout: MINUTES }, 
     c.kill('SIGTERM');
     await c.exit;
     await a.event('leader:gained', (line) => Number(line.term) > 2);
-  });
-
-  it('that was asked to stop before ends by itself after its shutdown deadline, and others take over', async (test) => {
-    const s = await blocked(test, 'stopped', {
-      worker: { shutdown_timeout: 0.2, kill_grace: 0.1 },
-      database: { call_timeout: 1 },
-    });
-    await s.start('leader', { deviceId: 'boss' }).event('leader:gained');
-    const a = s.start('worker', { deviceId: 'a', args: ['--slots', '1', '--no-leader'] });
-    // It blocks when it is aborted, which is in the middle of the drain.
-    const blocker = await mixed(s, { gate: 'later', spin_on_abort: true });
-    await s.noted({ what: 'start', task_id: blocker, device_id: 'a' });
-    a.kill('SIGTERM');
-    await a.event('worker:draining');
-    expect(await a.exit).toEqual({ code: null, signal: 'SIGKILL' });
-    s.start('worker', { deviceId: 'b', args: ['--no-leader'] });
-    await s.open('later-b');
-    await s.ended([blocker]);
-    expect(await s.wrongs([blocker])).toEqual([]);
   });
 });
 

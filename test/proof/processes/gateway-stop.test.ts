@@ -6,7 +6,7 @@ import type { App } from '../../../src/gateway/app.ts';
 import { drain } from '../../../src/gateway/run-gateway.ts';
 import { it } from '../../helpers/fixture.ts';
 import { startGateway, stopGateways, type TestGateway } from '../../helpers/gateway.ts';
-import { rawSocket, statusOf } from '../../helpers/raw-http.ts';
+import { type RawSocket, rawSocket, statusOf } from '../../helpers/raw-http.ts';
 import { until } from '../../helpers/wait.ts';
 
 afterEach(stopGateways);
@@ -49,13 +49,10 @@ describe('a gateway that stops', () => {
   it('ends waits and streams at once, finishes the answer under way, and accepts nothing more', async ({ db }) => {
     const { routes, seen, finish } = slowRoutes();
     const gateway = await startGateway(db, { routes });
-    const [work, wait, stream, kept, half] = await Promise.all([
-      ask(gateway, '/slow'),
-      ask(gateway, '/wait'),
-      ask(gateway, '/stream'),
-      ask(gateway, '/healthz'),
-      rawSocket(gateway.url),
-    ]);
+    const paths = ['/slow', '/wait', '/stream', '/healthz'];
+    const asked = await Promise.all(paths.map((path) => ask(gateway, path)));
+    const [work, wait, stream, kept] = asked as [RawSocket, RawSocket, RawSocket, RawSocket];
+    const half = await rawSocket(gateway.url);
     half.socket.write('GET /healthz HTTP/1.1\r\nHost: a\r\n');
     await until(
       () => seen.work + seen.wait + seen.stream === 3 && stream.text.includes(': hello') && statusOf(kept.text) === 200,

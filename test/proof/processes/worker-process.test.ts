@@ -6,9 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { freePort } from '../../../src/core/server/launch-server.ts';
 import { readDevice, readTask } from '../../helpers/factories.ts';
 import { fleet } from '../../helpers/fleet.ts';
-import { MINUTES, PATIENCE_MS } from '../../helpers/fleet-process.ts';
+import { MINUTES } from '../../helpers/fleet-process.ts';
 import { scene } from '../../helpers/scene.ts';
-import { until } from '../../helpers/wait.ts';
 
 describe.concurrent('a worker process that is asked to stop', { timeout: MINUTES }, () => {
   it.for([
@@ -110,21 +109,4 @@ describe.concurrent('a worker process that starts', { timeout: MINUTES }, () => 
     expect(newer.output).toContain('9999_future.js');
     await s.session.write(`DELETE FROM ${migration} WHERE name = '9999_future.js'`);
   });
-});
-
-it('an idle fleet says at info that it has started and who leads, and nothing more', {
-  timeout: MINUTES,
-}, async (test) => {
-  const s = await scene(test, 'idle', { log: { level: 'info' } });
-  const leader = s.start('leader', { deviceId: 'l' });
-  await leader.event('leader:gained');
-  const workers = ['w1', 'w2'].map((deviceId) => s.start('worker', { deviceId }));
-  const beats = () =>
-    s.session.rows(`SELECT COUNT(*) AS n FROM ${s.db.names.heartbeat} GROUP BY device_id HAVING n > 9`);
-  await until(async () => (await beats()).length === 3, PATIENCE_MS, 'ten heartbeats of each');
-  // The first leader of a schema adds the partitions of heartbeats and run logs, once a day from then on.
-  const said = [leader, ...workers].map(({ lines }) =>
-    lines.filter((line) => !/prune(-logs)? ran$/.test(line.message)).map((line) => line.event),
-  );
-  expect(said).toEqual([['leader:gained'], ['worker:started'], ['worker:started']]);
 });

@@ -69,19 +69,4 @@ describe('a gateway whose database', { timeout: MINUTES, ...skipBecause(NO_PRIVA
       await db.close();
     },
   );
-
-  it('loses single connections goes on: only those that used them see an error', async () => {
-    const db = await schemaOf(server, 'cut');
-    const gateway = await startGateway(db, { routes });
-    await well(gateway);
-    const session = await db.session();
-    const own = await session.rows<{ id: number }>(
-      `SELECT ID AS id FROM information_schema.PROCESSLIST WHERE DB = 'cut' AND COMMAND = 'Sleep' AND ID <> CONNECTION_ID()`,
-    );
-    expect(own.length).toBeGreaterThan(1);
-    for (const { id } of own) await session.write(`KILL ${Number(id)}`);
-    await well(gateway);
-    expect(gateway.lines.filter((line) => line.includes('requests are refused'))).toEqual([]);
-    await db.close();
-  });
 });
