@@ -38,7 +38,6 @@ describe.concurrent('output that cannot be written', { timeout: MINUTES }, () =>
     for (const [script, words, code, said] of [
       ['"$@" 2>/dev/full', 'worker --once --device-id w', 0, /^$/],
       [full, 'status', 1, lost],
-      [full, '--help', 1, lost],
       [full, 'tasks show 999999 --json', 3, failure],
       [full, 'no-such-command --json', 2, failure],
       [full, 'keys create page --role viewer', 1, key],

@@ -77,28 +77,29 @@ function otherUser(): { wrapper?: string[]; why?: string } {
 }
 
 const other = otherUser();
-it('afd db by a user without rights: a server of its own, or exit 69 and the command that installs one', {
-  ...skipBecause(other.why),
-}, async () => {
-  await chown(cwd, 65_534, 65_534);
-  await chmod(cwd, 0o755);
-  const asOther = async (args: string[], env: Record<string, string> = {}) => {
-    const run = await runCommand(['db', ...args], {
-      ...{ cwd, wrapper: other.wrapper!, env: { HOME: '/nonexistent', ...env } },
-    });
-    return { ...run, json: args.includes('--json') ? JSON.parse(run.stdout) : undefined };
-  };
-  // Where Debian's installer is, but neither a server nor sudo.
-  const nowhere = join(cwd, 'nowhere');
-  await mkdir(nowhere);
-  await symlink('/usr/bin/apt-get', join(nowhere, 'apt-get'));
-  const missing = await asOther(['start'], { AFD_SERVER_FOLDERS: nowhere });
-  expect(missing.code).toBe(69);
-  expect(missing.stderr).toContain('No MySQL or MariaDB server program was found');
-  expect(missing.stderr).toMatch(/Try: (sudo apt-get install mariadb-server-core|.*install)/);
-  expect(await readdir(join(cwd, '.afd'))).toEqual([]);
-  const { code, stderr, json } = await asOther(['start', '--json']);
-  expect(code, stderr).toBe(0);
-  expect((await asOther(['shell', '--execute', 'SELECT CURRENT_USER()'])).stdout).toContain('afd@localhost');
-  expect(await asOther(['stop', '--json'])).toMatchObject({ code: 0, json: { pid: json.pid } });
-});
+it(
+  'afd db by a user without rights: a server of its own, or exit 69 and the command that installs one',
+  skipBecause(other.why),
+  async () => {
+    await chown(cwd, 65_534, 65_534);
+    await chmod(cwd, 0o755);
+    const wrapper = other.wrapper!;
+    const asOther = async (args: string[], env: Record<string, string> = {}) => {
+      const run = await runCommand(['db', ...args], { cwd, wrapper, env: { HOME: '/nonexistent', ...env } });
+      return { ...run, json: args.includes('--json') ? JSON.parse(run.stdout) : undefined };
+    };
+    // Where Debian's installer is, but neither a server nor sudo.
+    const nowhere = join(cwd, 'nowhere');
+    await mkdir(nowhere);
+    await symlink('/usr/bin/apt-get', join(nowhere, 'apt-get'));
+    const missing = await asOther(['start'], { AFD_SERVER_FOLDERS: nowhere });
+    expect(missing.code).toBe(69);
+    expect(missing.stderr).toContain('No MySQL or MariaDB server program was found');
+    expect(missing.stderr).toMatch(/Try: (sudo apt-get install mariadb-server-core|.*install)/);
+    expect(await readdir(join(cwd, '.afd'))).toEqual([]);
+    const { code, stderr, json } = await asOther(['start', '--json']);
+    expect(code, stderr).toBe(0);
+    expect((await asOther(['shell', '--execute', 'SELECT CURRENT_USER()'])).stdout).toContain('afd@localhost');
+    expect(await asOther(['stop', '--json'])).toMatchObject({ code: 0, json: { pid: json.pid } });
+  },
+);
