@@ -85,7 +85,7 @@ it('RB16 an audit log that nobody changed is intact, whatever the texts are', as
   expect(rows.map((row) => row.id)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
 });
 
-it.for(AUDIT_COLUMNS)('RB16 in the audit log is found, with the first bad row, a changed %s', async (column) => {
+it.for(AUDIT_COLUMNS)('RB16 a change of the audit log is found, with the first bad row: of %s', async (column) => {
   await add(1, 9);
   const values: Partial<Record<(typeof AUDIT_COLUMNS)[number], string>> = {
     ...{ id: '50', at: 'at + INTERVAL 1 SECOND', source: "'10.0.0.1'", reason: 'NULL', after_hash: 'NULL' },
@@ -96,7 +96,7 @@ it.for(AUDIT_COLUMNS)('RB16 in the audit log is found, with the first bad row, a
   expect(await bad()).toMatchObject({ id: 5 });
 });
 
-it('RB16 in the audit log is found, with the first bad row, a changed field with the hash to match, a row that is missing, or one that another program added', async () => {
+it('RB16 a change of the audit log is found, with the first bad row: with the hash to match, a missing row, a row of another program', async () => {
   await add(1, 9);
   const rows = await all();
   const row = { ...rows[4]!, actor: 'os:mallory' };
@@ -112,7 +112,7 @@ it('RB16 in the audit log is found, with the first bad row, a changed field with
   expect(await bad()).toEqual({ id: 10, message: 'Row 10 was added by another program.' });
 });
 
-it('RB16 in the audit log is found, with the first bad row, the newest rows cut off: by the head, or when that is set back too, by a checkpoint alone', async () => {
+it('RB16 a change of the audit log is found: newest rows cut off, by the head, or when that is set back too, by a checkpoint alone', async () => {
   await add(1, 9);
   const { read } = await checkpointed();
   await session.write(`DELETE FROM ${log} WHERE id > 7`);

@@ -2,9 +2,8 @@
 // the nodes. A group replaces a dead primary after about 21 s with its defaults, so each of these takes a minute.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Cluster, cluster, onCluster } from '../../helpers/cluster.ts';
-import { goesOn, MASTER, OUTAGE_MS, working } from '../../helpers/failover.ts';
+import { goesOn, OUTAGE_MS, working } from '../../helpers/failover.ts';
 import { MINUTES } from '../../helpers/fleet-process.ts';
-import { scene } from '../../helpers/scene.ts';
 import { until } from '../../helpers/wait.ts';
 
 let group: Cluster;
@@ -17,38 +16,33 @@ describe('a group whose primary', { timeout: MINUTES, ...onCluster('group') }, (
   afterAll(() => group?.stop(), MINUTES);
 
   it('is killed: the fleet goes on with the new one; nobody dies, nothing that was acknowledged is lost', async (test) => {
-    const s = await scene(test, await group.schema('afd_killed'), { master: MASTER });
-    const { nodes, producer } = await working(s);
-    const seen = nodes.map((one) => one.lines.length);
+    const fleet = await working(test, await group.schema('afd_killed'));
+    const { nodes, seen } = fleet;
     const former = await group.signal('SIGKILL');
     await Promise.all(nodes.map((one, n) => one.event('database:lost', () => true, OUTAGE_MS, seen[n])));
     await group.replaced(former);
-    await goesOn(s, nodes, seen, producer, 'kill');
+    await goesOn(fleet, 'kill');
   });
 
   it('is frozen, replaced and wakes up: nobody goes back to it, and nobody dies', async (test) => {
-    const s = await scene(test, await group.schema('afd_frozen'), { master: MASTER });
-    const { nodes, producer } = await working(s);
-    const seen = nodes.map((one) => one.lines.length);
+    const fleet = await working(test, await group.schema('afd_frozen'));
+    const { nodes, seen } = fleet;
     const former = await group.signal('SIGSTOP');
     await group.replaced(former);
-    const back = nodes.map((one, n) => one.event('database:back', () => true, OUTAGE_MS, seen[n]));
-    await Promise.all(back);
+    await Promise.all(nodes.map((one, n) => one.event('database:back', () => true, OUTAGE_MS, seen[n])));
     // Now it claims for 3 s that it is the primary, and accepts connections.
     const woken = nodes.map((one) => one.lines.length);
     await group.signalMember(former, 'SIGCONT');
-    await goesOn(s, nodes, seen, producer, 'freeze');
+    await goesOn(fleet, 'freeze');
     const late = nodes.flatMap((one, n) => one.lines.slice(woken[n]));
     expect(late.filter((line) => line.event === 'database:lost')).toEqual([]);
   });
 
   it('is moved to another member: the fleet follows within seconds', async (test) => {
-    const s = await scene(test, await group.schema('afd_moved'), { master: MASTER });
-    const { nodes, producer } = await working(s);
-    const seen = nodes.map((one) => one.lines.length);
+    const fleet = await working(test, await group.schema('afd_moved'));
     const former = await until(() => group.primary());
     await group.tell('switchover');
     await group.replaced(former);
-    await goesOn(s, nodes, seen, producer, 'switchover');
+    await goesOn(fleet, 'switchover');
   });
 });

@@ -9,9 +9,8 @@ import { transaction } from '../../../src/core/db/transaction.ts';
 import { WriterFinder } from '../../../src/core/writer/writer-finder.ts';
 import { type Cluster, cluster, onCluster } from '../../helpers/cluster.ts';
 import type { TestDatabase } from '../../helpers/database.ts';
-import { goesOn, MASTER, working } from '../../helpers/failover.ts';
+import { goesOn, working } from '../../helpers/failover.ts';
 import { MINUTES } from '../../helpers/fleet-process.ts';
-import { scene } from '../../helpers/scene.ts';
 import { until } from '../../helpers/wait.ts';
 
 /** What a process that starts now finds: the place of the member in the list, from 1, or why there is no writer. */
@@ -31,14 +30,12 @@ describe('a primary with a replica', { timeout: MINUTES, ...onCluster('pair') },
   afterAll(() => pair?.stop(), MINUTES);
 
   it('is killed: there is no writer until the replica is promoted, and the fleet goes on with it', async (test) => {
-    const s = await scene(test, await pair.schema('afd'), { master: MASTER });
-    const { nodes, producer } = await working(s);
-    const seen = nodes.map((one) => one.lines.length);
+    const fleet = await working(test, await pair.schema('afd'));
     const former = await pair.signal('SIGKILL');
     expect(await found(pair)).toContain('is read-only');
     await pair.tell('promote', String(3 - former));
     expect(await found(pair)).toBe(3 - former);
-    await goesOn(s, nodes, seen, producer, 'promotion');
+    await goesOn(fleet, 'promotion');
   });
 
   it('is no writer while both members accept writes', async () => {
@@ -62,13 +59,11 @@ describe('a Galera cluster', { timeout: MINUTES, ...onCluster('galera') }, () =>
   it('loses its writer: the fleet goes on with the next node, and stays there when the first is back', async (test) => {
     const finder = new WriterFinder(inSchema(galera.address, 'afd'));
     expect(await found(galera, finder)).toBe(1);
-    const s = await scene(test, await galera.schema('afd'), { master: MASTER });
-    const { nodes, producer } = await working(s);
-    const seen = nodes.map((one) => one.lines.length);
+    const fleet = await working(test, await galera.schema('afd'));
     await galera.signalMember(1, 'SIGKILL');
     finder.doubt(await finder.find(), false);
     await until(async () => (await found(galera, finder)) === 2, 60_000, 'the second node');
-    await goesOn(s, nodes, seen, producer, 'Galera, kill');
+    await goesOn(fleet, 'Galera, kill');
     await galera.mend();
     finder.doubt(await finder.find(), false);
     expect(await found(galera, finder)).toBe(2);
@@ -82,16 +77,12 @@ describe('a Galera cluster', { timeout: MINUTES, ...onCluster('galera') }, () =>
     beforeEach(async () => {
       await galera.mend();
       db = await galera.schema('afd');
-      const sql = String(await until(() => galera.primary()));
-      await galera.tell(
-        'sql',
-        sql,
-        'afd',
-        '-e',
+      const primary = String(await until(() => galera.primary()));
+      for (const sql of [
         'CREATE TABLE seen (id BIGINT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(191))',
-      );
-      const trigger = `CREATE TRIGGER after_task AFTER INSERT ON ${db.names.task} FOR EACH ROW INSERT INTO seen SET name = NEW.dedupe_key`;
-      await galera.tell('sql', sql, 'afd', '-e', trigger);
+        `CREATE TRIGGER after_task AFTER INSERT ON ${db.names.task} FOR EACH ROW INSERT INTO seen SET name = NEW.dedupe_key`,
+      ])
+        await galera.tell('sql', primary, 'afd', '-e', sql);
     });
     afterEach(() => db.close());
 

@@ -1,8 +1,8 @@
-// What the commands of a worker that is killed have started, in sessions of their own too, ends with it.
+// What the commands of a worker that ends have started, in sessions of their own too, ends with it.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type FleetProcess, gone, MINUTES } from '../../helpers/fleet-process.ts';
 import { type Scene, scene } from '../../helpers/scene.ts';
 import { skipBecause } from '../../helpers/skip.ts';
@@ -61,12 +61,13 @@ const fleetOf = (test: Parameters<typeof scene>[0], purpose: string) =>
     files: { 'tree.sh': TREE },
   });
 
-async function withTrees(s: Scene, deviceId: string, slots: number, wrapper?: string[]) {
-  const args = ['--slots', `${slots}`, '--no-leader'];
-  const worker = s.start('worker', { deviceId, args, ...(wrapper === undefined ? {} : { wrapper }) });
+async function withTrees(s: Scene, deviceId: string, slots: number, wrapper: string[] = []) {
+  const worker = s.start('worker', { deviceId, args: ['--slots', `${slots}`, '--no-leader'], wrapper });
   await worker.event('worker:started');
   for (let n = 0; n < slots; n += 1) await s.add({}, { task_type: 'tree' });
-  return { worker, pids: await treesOf(s, deviceId, slots) };
+  const pids = await treesOf(s, deviceId, slots);
+  expect(pids.some(gone)).toBe(false);
+  return { worker, pids, guard: guardOf(worker)! };
 }
 
 const options = {
@@ -74,62 +75,22 @@ const options = {
   ...skipBecause(existsSync('/proc/self/environ') ? undefined : 'there is no /proc: only process groups are ended'),
 };
 
-describe('R22 a worker that is killed leaves no process of its commands', options, () => {
+describe('R22 a worker that ends leaves no process of its commands', options, () => {
   it('R22 within 5 s, and nobody starts it again; those of a live worker go on', async (test) => {
-    const { expect } = test;
     const s = await fleetOf(test, 'left');
     const other = await withTrees(s, 'other', 2);
-    for (const name of ['first', 'second', 'third']) {
-      const { worker, pids } = await withTrees(s, name, 2);
-      expect(pids.map(gone)).toEqual(pids.map(() => false));
-      const guard = guardOf(worker)!;
-      const killed = performance.now();
-      worker.kill('SIGKILL');
-      await until(() => pids.every(gone), PROMISED_MS, 'the end of the trees of a killed worker');
-      process.stderr.write(
-        `SIGKILL: ${pids.length} processes ended ${Math.round(performance.now() - killed)} ms after\n`,
-      );
-      await until(() => gone(guard), PROMISED_MS, 'the end of the guard');
-      expect(other.pids.map(gone)).toEqual(other.pids.map(() => false));
+    const ways: Array<[string, (worker: FleetProcess) => unknown]> = [
+      ['killed', (worker) => worker.kill('SIGKILL')],
+      ['grouped', ({ pid }) => [process.kill(-pid, 'SIGTERM'), process.kill(-pid, 'SIGKILL')]],
+      ['orderly', (worker) => worker.kill('SIGTERM')],
+    ];
+    for (const [name, end] of ways) {
+      const { worker, pids, guard } = await withTrees(s, name, 2, name === 'grouped' ? ['setsid'] : []);
+      end(worker);
+      if (name === 'orderly') await worker.exit;
+      await until(() => [...pids, guard].every(gone), PROMISED_MS, `the end of the trees of a worker: ${name}`);
+      expect(other.pids.some(gone)).toBe(false);
     }
-    expect(s.complaints('warn').filter((line) => line.includes('left running'))).toEqual([]);
-  });
-
-  it('R22 also when the signals go to its whole process group', async (test) => {
-    const { expect } = test;
-    const s = await fleetOf(test, 'group');
-    const { worker, pids } = await withTrees(s, 'grouped', 2, ['setsid']);
-    const guard = guardOf(worker)!;
-    process.kill(-worker.pid, 'SIGTERM');
-    process.kill(-worker.pid, 'SIGKILL');
-    expect(await worker.exit).toMatchObject({ signal: 'SIGKILL' });
-    await until(() => pids.every(gone), PROMISED_MS, 'the end of the trees of a killed worker');
-    await until(() => gone(guard), PROMISED_MS, 'the end of the guard');
-  });
-
-  it('R22 the next worker of the machine ends them when the guard was killed too, and says so', async (test) => {
-    const { expect } = test;
-    const s = await fleetOf(test, 'guard');
-    const { worker, pids } = await withTrees(s, 'alone', 1);
-    process.kill(guardOf(worker)!, 'SIGKILL');
-    worker.kill('SIGKILL');
-    await worker.exit;
-    // The kernel ends the leader alone.
-    expect(pids.filter((pid) => !gone(pid)).length).toBeGreaterThanOrEqual(OF_A_TREE - 1);
-    const next = s.start('worker', { deviceId: 'next', args: ['--no-leader'] });
-    const said = await next.event('warning', (line) => line.message.includes('a worker that died had left running'));
-    for (const pid of pids.slice(1)) expect(said.message).toContain(`(pid ${pid}, task `);
-    expect(pids.map(gone)).toEqual(pids.map(() => true));
-  });
-
-  it('a worker that ends in order takes its guard and what its commands left with it', async (test) => {
-    const { expect } = test;
-    const s = await fleetOf(test, 'order');
-    const { worker, pids } = await withTrees(s, 'orderly', 1);
-    const guard = guardOf(worker)!;
-    worker.kill('SIGTERM');
-    await worker.exit;
-    expect(pids.map(gone)).toEqual(pids.map(() => true));
-    expect(gone(guard)).toBe(true);
+    expect(s.complaints('warn').filter((line) => line.includes('a worker that died'))).toEqual([]);
   });
 });

@@ -2,11 +2,10 @@
 //   AFD_TEST_LONG_TASKS=400 npx vitest run test/proof/processes/payload-memory.test.ts     needs 2 GB for the server
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { testDatabase } from '../../helpers/database.ts';
-import { insertTask } from '../../helpers/factories.ts';
+import type { Session } from '../../../src/core/db/session.ts';
+import { type TestDatabase, testDatabase } from '../../helpers/database.ts';
 import { fleet } from '../../helpers/fleet.ts';
-import { MINUTES, PATIENCE_MS } from '../../helpers/fleet-process.ts';
-import { meteredProxy } from '../../helpers/metered-proxy.ts';
+import { MINUTES } from '../../helpers/fleet-process.ts';
 import { skipBecause } from '../../helpers/skip.ts';
 import { until } from '../../helpers/wait.ts';
 
@@ -30,6 +29,18 @@ function peakOf(pid: number): number {
 
 const measurable = existsSync('/proc/self/status') && readFileSync('/proc/self/status', 'utf8').includes('VmHWM');
 
+/** Adds so many tasks with a text of this length. */
+const add = ({ names }: TestDatabase, session: Session, tasks: number, length: number) =>
+  session.write(`INSERT INTO ${names.task} (task_type, status, task_data)
+    WITH RECURSIVE some (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM some WHERE n < ${tasks})
+    SELECT 'measure', 'pending', CONCAT('{"text": "', REPEAT('x', ${length}), '"}') FROM some`);
+const done = ({ names }: TestDatabase, session: Session) =>
+  until(
+    async () => (await session.rows(`SELECT id FROM ${names.task} WHERE status <> 'done' LIMIT 1`)).length === 0,
+    MINUTES,
+    'all of them done',
+  );
+
 describe('a worker with long payloads', { timeout: 3 * MINUTES }, () => {
   it(
     `finding F12: holds a few payloads of 4 MB for each slot, of ${TASKS} tasks`,
@@ -41,45 +52,17 @@ describe('a worker with long payloads', { timeout: 3 * MINUTES }, () => {
       test.skip(session.facts.maxAllowedPacket < 8 * MIB, 'the server takes no row of that size');
       const made = await fleet(test, db, { handlers, files });
       const worker = made.start('worker', { deviceId: 'w1', args: ['--slots', String(SLOTS)] });
-      await worker.event('worker:started');
-      const { names } = db;
       // Short by the time the long ones come: prefetched as far as the worker allows.
-      for (let n = 0; n < 40; n += 1)
-        await insertTask(session, names, { task_type: 'measure', task_data: '{"text": "short"}' });
-      const left = async () =>
-        Number((await session.rows(`SELECT COUNT(*) AS n FROM ${names.task} WHERE status <> 'done'`))[0]?.n);
-      await until(async () => (await left()) === 0, PATIENCE_MS, 'the short tasks done');
+      await add(db, session, 40, 5);
+      await done(db, session);
       const base = peakOf(worker.pid);
       const payload = 4 * MIB;
-      await session.write(`INSERT INTO ${names.task} (task_type, status, task_data)
-        WITH RECURSIVE some (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM some WHERE n < ${TASKS})
-        SELECT 'measure', 'pending', CONCAT('{"text": "', REPEAT('x', ${payload}), '"}') FROM some`);
-      await until(async () => (await left()) === 0, MINUTES, 'the long tasks done');
+      await add(db, session, TASKS, payload);
+      await done(db, session);
       const peak = peakOf(worker.pid);
       const message = `${(base / MIB).toFixed(0)} MiB before, ${(peak / MIB).toFixed(0)} MiB at most`;
       expect((peak - base) / MIB, message).toBeLessThan((SLOTS * COPIES * payload + CONSTANT) / MIB);
-      await session.write(`DELETE FROM ${names.task}`);
+      await session.write(`DELETE FROM ${db.names.task}`);
     },
   );
-
-  it('finding F12: on a link of 2 MB a second, 50 slots do 60 tasks of 400 kB, and no more than one trouble is logged', async (test) => {
-    const db = await testDatabase('link');
-    const session = await db.session();
-    const link = await meteredProxy(db);
-    link.limit(2_000_000);
-    test.onTestFinished(async () => {
-      link.close();
-      await db.close();
-    });
-    const text = JSON.stringify({ text: 'x'.repeat(400_000) });
-    for (let n = 0; n < 60; n += 1) await insertTask(session, db.names, { task_type: 'measure', task_data: text });
-    const made = await fleet(test, link.db, { handlers, files });
-    made.start('worker', { deviceId: 'w1', args: ['--slots', '50'] });
-    const ends = async () =>
-      session.rows(`SELECT status, COUNT(*) AS n, SUM(attempt) AS attempts FROM ${db.names.task} GROUP BY status`);
-    await until(async () => (await ends()).every((one) => one.status === 'done'), MINUTES, 'all of them done');
-    expect((await ends()).map((one) => [one.status, Number(one.n), Number(one.attempts)])).toEqual([['done', 60, 60]]);
-    const troubles = made.complaints('warn').filter((line) => /transactions|did not answer/i.test(line));
-    expect(troubles.length, troubles.join('\n')).toBeLessThanOrEqual(2);
-  });
 });

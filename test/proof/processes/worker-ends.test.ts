@@ -1,7 +1,7 @@
 // However a worker ends, or a handler tries to end it: the work comes back, and the history says what happened.
-import { chmod, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { runCommand } from '../../helpers/command.ts';
 import { readTask } from '../../helpers/factories.ts';
 import { MINUTES, PATIENCE_MS, Process } from '../../helpers/fleet-process.ts';
@@ -14,8 +14,10 @@ const HANG = {
   handlers: { hang: { module: './hang.mjs', isolation: 'none', timeout: 0.1 } },
   files: { 'hang.mjs': `export default () => ${ENDLESS};\n` },
 };
+const ONCE = { max_retry_count: 0 };
+const WELL = { code: 0, signal: null };
 
-/** The one attempt of a task, with its texts. */
+/** The first attempt of a task, with its texts. */
 async function attemptOf(s: Scene, taskId: number) {
   const [row] = await s.session.rows(
     `SELECT status, cause, error_class, error_message FROM ${s.db.names.assignment} WHERE task_id = ? ORDER BY attempt LIMIT 1`,
@@ -24,172 +26,51 @@ async function attemptOf(s: Scene, taskId: number) {
   return row!;
 }
 
-const shell = (s: Scene, script: string, ...args: string[]) =>
-  runCommand(args, { cwd: s.dir, wrapper: ['/bin/bash', '-c', script, 'bash'] });
-
 describe.concurrent('output that cannot be written', { timeout: MINUTES }, () => {
-  it('finding B1: a full disk under the log does not end a worker, nor change its exit code', async (test) => {
-    const { expect } = test;
-    const s = await scene(test, 'full_log');
+  it('finding B1: is said on stderr, and changes no exit code but that of a result that is lost', async (test) => {
+    const s = await scene(test, 'full_output');
     const id = await s.add();
-    const run = await shell(s, '"$@" 2>/dev/full', 'worker', '--once', '--device-id', 'w');
-    expect(run).toMatchObject({ code: 0, stderr: '' });
+    const lost = /^Error: The output is lost, because stdout cannot be written: ENOSPC[^\n]*\n$/;
+    const failure =
+      /^Error: [^\n]+ \[E_\w+\]\n( {2}Try: .+\n)+Warning: the output is lost, because stdout cannot be written: ENOSPC.*\n$/;
+    const key = /^Error: The output is lost[^\n]+\n {2}Try: afd keys revoke [A-Za-z0-9_-]{8}\n$/m;
+    const full = '"$@" >/dev/full';
+    for (const [script, words, code, said] of [
+      ['"$@" 2>/dev/full', 'worker --once --device-id w', 0, /^$/],
+      [full, 'status', 1, lost],
+      [full, 'tasks show 999999 --json', 3, failure],
+      [full, 'no-such-command --json', 2, failure],
+      [full, 'keys create page --role viewer', 1, key],
+      ['(sleep 0.1; "$@"; echo "code $?" >&2) | true; exit 0', 'tasks ls', 0, /^code 0\n$/],
+    ] as const) {
+      const wrapper = ['/bin/bash', '-c', script, 'bash'];
+      const run = await runCommand(words.split(' '), { cwd: s.dir, wrapper });
+      expect([words, run.code, run.stderr]).toEqual([words, code, expect.stringMatching(said)]);
+    }
     expect(await readTask(s.session, s.db.names, id)).toMatchObject({ status: 'done' });
   });
 
   it('finding B1: when the log can be written again, the worker says how many lines were lost', async (test) => {
-    const { expect } = test;
     const s = await scene(test, 'small_log');
     const log = join(s.dir, 'log');
-    const worker = new Process(s.dir, ['worker', '--device-id', 'w'], {}, [
-      '/bin/bash',
-      '-c',
-      'ulimit -f 1; exec "$@" 2>>log',
-      'bash',
-    ]);
+    const wrapper = ['/bin/bash', '-c', 'ulimit -f 1; exec "$@" 2>>log', 'bash'];
+    const worker = new Process(s.dir, ['worker', '--device-id', 'w'], {}, wrapper);
     test.onTestFinished(() => worker.end());
     await until(async () => (await stat(log).catch(() => undefined))?.size === 1024, PATIENCE_MS, 'a full log');
-    const [first, second] = [await s.add(), await s.add()];
-    await s.ended([first, second]);
+    await s.ended([await s.add(), await s.add()]);
     await truncate(log, 0);
-    const lines = await until(
-      async () => {
-        const text = await readFile(log, 'utf8');
-        return text.includes('lines were lost') && text.split('\n').slice(0, -1);
-      },
-      PATIENCE_MS,
-      'the notice',
-    );
-    expect(lines.filter((line) => line !== '').map((line) => typeof JSON.parse(line))).not.toContain('undefined');
-    expect(lines.filter((line) => line.includes('lines were lost'))).toHaveLength(1);
-    expect(JSON.parse(lines.find((line) => line !== '')!)).toMatchObject({
-      level: 'warn',
-      lost_lines: expect.any(Number),
-    });
-  });
-
-  it('finding B1: a result that cannot be written is one line on stderr and exit 1', async (test) => {
-    const { expect } = test;
-    const s = await scene(test, 'full_stdout');
-    for (const args of [['status'], ['tasks', 'add', '--type', 'work', '--json'], ['--help']]) {
-      const run = await shell(s, '"$@" >/dev/full', ...args);
-      expect(run.code).toBe(1);
-      expect(run.stderr).toMatch(/^Error: The output is lost, because stdout cannot be written: ENOSPC[^\n]*\n$/);
-    }
-  });
-
-  it('finding B1: a failure that cannot be written as JSON stands on stderr, with its exit code', async (test) => {
-    const { expect } = test;
-    const s = await scene(test, 'full_failure');
-    for (const [code, args] of [
-      [3, ['tasks', 'show', '999999', '--json']],
-      [2, ['keys', 'create', '--json']],
-      [2, ['no-such-command', '--json']],
-    ] as const) {
-      const run = await shell(s, '"$@" >/dev/full', ...args);
-      expect([args, run.code]).toEqual([args, code]);
-      expect(run.stderr).toMatch(
-        /^Error: [^\n]+ \[E_\w+\]\n( {2}Try: .+\n)+Warning: the output is lost, because stdout cannot be written: ENOSPC.*\n$/,
-      );
-    }
-  });
-
-  it('finding B1: a key that nobody has seen is named with the command that ends it', async (test) => {
-    const { expect } = test;
-    const s = await scene(test, 'full_key');
-    for (const more of [[], ['--json']]) {
-      const run = await shell(s, '"$@" >/dev/full', 'keys', 'create', 'page', '--role', 'viewer', ...more);
-      expect(run.code).toBe(1);
-      expect(run.stderr).toMatch(/^Error: The output is lost[^\n]+\n {2}Try: afd keys revoke [A-Za-z0-9_-]{8}\n$/m);
-    }
-  });
-
-  it('finding B1: a reader that has left changes neither what a command prints on stderr nor its exit code', async (test) => {
-    const { expect } = test;
-    const s = await scene(test, 'closed_pipe');
-    const run = await shell(s, '(sleep 0.1; "$@"; echo "code $?" >&2) | true', 'tasks', 'ls');
-    expect(run.stderr).toBe('code 0\n');
-  });
-});
-
-describe.concurrent('a worker that is asked to stop', { timeout: MINUTES }, () => {
-  it('finding B2: does not wait for a handler whose attempt has ended long ago, and exits', async (test) => {
-    const { expect } = test;
-    const s = await scene(test, 'stuck_stop', { ...HANG, worker: { kill_grace: 0.1, shutdown_timeout: 600 } });
-    const id = await s.add({}, { task_type: 'hang', max_retry_count: 0 });
-    const worker = s.start('worker', { deviceId: 'w', args: ['--slots', '2'] });
-    await worker.event('task:stuck');
-    await s.ended([id], 'failed');
-    worker.kill('SIGTERM');
-    expect(await worker.exit).toEqual({ code: 0, signal: null });
-    expect(worker.output).not.toContain('running task');
-  });
-
-  it('finding B2: releases what ignores its signal at the end of its time, and exits with 143', async (test) => {
-    const { expect } = test;
-    const handlers = { hang: { module: './hang.mjs', isolation: 'none' }, deaf: { exec: ['./deaf.sh'] } };
-    const files = { ...HANG.files, 'deaf.sh': '#!/bin/sh\ntrap "" TERM\nwhile :; do sleep 0.1; done\n' };
-    const s = await scene(test, 'deaf_stop', { handlers, files, worker: { kill_grace: 0.2, shutdown_timeout: 0.2 } });
-    const [hang, deaf] = [await s.add({}, { task_type: 'hang' }), await s.add({}, { task_type: 'deaf' })];
-    await chmod(join(s.dir, 'deaf.sh'), 0o755);
-    const worker = s.start('worker', { deviceId: 'w' });
-    for (const id of [hang, deaf]) await worker.event('task:started', (line) => line.task_id === id);
-    worker.kill('SIGTERM');
-    expect(await worker.exit).toEqual({ code: 143, signal: null });
-    expect(await attemptOf(s, hang)).toMatchObject({ status: 'released', cause: 'stuck' });
-    expect(await attemptOf(s, deaf)).toMatchObject({ status: 'released', cause: 'shutdown' });
-    for (const id of [hang, deaf]) {
-      expect(await readTask(s.session, s.db.names, id)).toMatchObject({ status: 'pending', retry: 0 });
-    }
-  });
-
-  it('finding B2: releases the task of a deaf module at the second signal, and exits with 143', async (test) => {
-    const { expect } = test;
-    const s = await scene(test, 'deaf_second', {
-      handlers: { hang: { module: './hang.mjs', isolation: 'none' } },
-      files: HANG.files,
-      worker: { kill_grace: 0.2, shutdown_timeout: 600 },
-    });
-    const id = await s.add({}, { task_type: 'hang' });
-    const worker = s.start('worker', { deviceId: 'w' });
-    await worker.event('task:started', (line) => line.task_id === id);
-    worker.kill('SIGTERM');
-    await worker.event('worker:draining');
-    worker.kill('SIGTERM');
-    expect(await worker.exit).toEqual({ code: 143, signal: null });
-    expect(await attemptOf(s, id)).toMatchObject({ status: 'released', cause: 'stuck' });
-  });
-
-  it('finding B11: drains at SIGHUP as at SIGTERM', async (test) => {
-    const { expect } = test;
-    const s = await scene(test, 'hangup');
-    const id = await s.add({ gate: 'go' });
-    const worker = s.start('worker', { deviceId: 'w' });
-    await s.noted({ what: 'start', task_id: id });
-    worker.kill('SIGHUP');
-    await worker.event('worker:draining', (line) => line.running === 1);
-    await s.open('go');
-    expect(await worker.exit).toEqual({ code: 0, signal: null });
-    expect(await s.wrongs([id])).toEqual([]);
-  });
-
-  it('finding B2: --drain ends also while a slot is stuck', async (test) => {
-    const { expect } = test;
-    const s = await scene(test, 'stuck_drain', { ...HANG, worker: { kill_grace: 0.1 } });
-    const hang = await s.add({}, { task_type: 'hang', max_retry_count: 0 });
-    const other = await s.add();
-    const run = await s.run('worker', '--drain', '--slots', '2', '--device-id', 'w');
-    expect(run.code).toBe(6);
-    expect(await readTask(s.session, s.db.names, hang)).toMatchObject({ status: 'failed' });
-    expect(await readTask(s.session, s.db.names, other)).toMatchObject({ status: 'done' });
+    const lines = async () => (await readFile(log, 'utf8')).split('\n').slice(0, -1);
+    await until(async () => (await lines()).join().includes('lines were lost'), PATIENCE_MS, 'the notice');
+    const [first, ...others] = (await lines()).filter((line) => line !== '').map((line) => JSON.parse(line));
+    expect(first).toMatchObject({ level: 'warn', lost_lines: expect.any(Number) });
+    expect(others.filter(({ message }) => message.includes('lines were lost'))).toEqual([]);
   });
 });
 
 describe.concurrent('a slot that a handler does not free', { timeout: MINUTES }, () => {
   it('finding B3: is seen wherever free slots are counted, until the worker is started again', async (test) => {
-    const { expect } = test;
-    const s = await scene(test, 'stuck_seen', { ...HANG, worker: { kill_grace: 0.1 } });
-    const hang = await s.add({}, { task_type: 'hang', max_retry_count: 0 });
+    const s = await scene(test, 'stuck_seen', { ...HANG, worker: { kill_grace: 0.1, shutdown_timeout: 600 } });
+    const hang = await s.add({}, { task_type: 'hang', ...ONCE });
     const worker = s.start('worker', { deviceId: 'w', args: ['--slots', '2'] });
     await worker.event('task:stuck');
     await s.ended([hang], 'failed');
@@ -202,80 +83,77 @@ describe.concurrent('a slot that a handler does not free', { timeout: MINUTES },
       new RegExp(`Stuck +1 of 2 slots until the worker is restarted; .*task ${hang} \\(hang\\)`),
     );
     const status = await s.run('status');
-    expect(status.code).toBe(1);
-    expect(status.stdout).toContain(`1 of the 2 slots of w is stuck`);
-    expect(status.stdout).toContain('0 of 2 slots in use, 1 stuck');
+    expect([status.code, status.stdout]).toEqual([1, expect.stringContaining('0 of 2 slots in use, 1 stuck')]);
     const running = await s.add({ gate: 'go' });
     await s.noted({ what: 'start', task_id: running });
     const waiting = await s.add();
     const shown = await json('tasks', 'show', String(waiting));
-    expect(shown.waiting.devices).toMatchObject([
-      { device_id: 'w', reasons: ['is full (2 of 2 slots, 1 of them stuck)'] },
-    ]);
+    expect(shown.waiting.devices).toMatchObject([{ reasons: ['is full (2 of 2 slots, 1 of them stuck)'] }]);
     await s.open('go');
     await s.ended([running, waiting]);
+    // It does not wait for what has ended long ago.
     worker.kill('SIGTERM');
-    expect(await worker.exit).toEqual({ code: 0, signal: null });
-    const next = s.start('worker', { deviceId: 'w', args: ['--slots', '2'] });
-    await next.event('worker:started');
+    expect(await worker.exit).toEqual(WELL);
+    await s.start('worker', { deviceId: 'w', args: ['--slots', '2'] }).event('worker:started');
     expect((await json('devices', 'ls')).devices).toMatchObject([{ device_id: 'w', stuck: [] }]);
+  });
+
+  it('finding B2: does not keep --drain from its end', async (test) => {
+    const s = await scene(test, 'stuck_drain', { ...HANG, worker: { kill_grace: 0.1 } });
+    const [hang, other] = [await s.add({}, { task_type: 'hang', ...ONCE }), await s.add()];
+    expect((await s.run('worker', '--drain', '--slots', '2', '--device-id', 'w')).code).toBe(6);
+    await s.ended([hang], 'failed');
+    await s.ended([other]);
   });
 });
 
-describe.concurrent('a handler module that would end its worker', { timeout: MINUTES }, () => {
+describe.concurrent('a handler that would end its worker', { timeout: MINUTES }, () => {
+  const module = (body: string) =>
+    `import net from 'node:net';\nexport default async (task, { signal }) => { ${body} };\n`;
   const bad = (body: string) => ({
     handlers: { bad: { module: './bad.mjs', isolation: 'none' } },
-    files: { 'bad.mjs': `import net from 'node:net';\nexport default async (task, { signal }) => { ${body} };\n` },
+    files: { 'bad.mjs': module(body) },
   });
 
-  it('finding B4: process.exit fails its attempt and nothing else', async (test) => {
-    const { expect } = test;
-    const s = await scene(test, 'exits', bad('process.exit(0)'));
+  it('finding B4: in its main thread fails its own attempt, is named in the history, and nothing else ends', async (test) => {
+    const strays: Record<string, [string, string]> = {
+      exits: ['process.exit(0)', 'a handler called process.exit(0)'],
+      throws: [`setTimeout(() => { throw new RangeError('stray') }, 10); await ${ENDLESS}`, 'stray'],
+      ends: [`setTimeout(() => process.exit(5), 10); await ${ENDLESS}`, 'a handler called process.exit(5)'],
+      aborted: [`signal.onabort = () => { throw new Error('deaf') }; await ${ENDLESS}`, 'deaf'],
+    };
+    const types = Object.keys(strays);
+    const handlers = types.map((type) => [type, { module: `./${type}.mjs`, isolation: 'none', timeout: 1 }] as const);
+    const files = Object.entries(strays).map(([type, [body]]) => [`${type}.mjs`, module(body)] as const);
+    const forgotten = bad("Promise.reject(new Error('forgotten')); await new Promise((end) => setTimeout(end, 500))");
+    const s = await scene(test, 'strays', {
+      handlers: { ...Object.fromEntries(handlers), ...forgotten.handlers },
+      files: { ...Object.fromEntries(files), ...forgotten.files },
+      worker: { kill_grace: 0.1 },
+    });
     const other = await s.add({ gate: 'go' });
-    const worker = s.start('worker', { deviceId: 'w' });
+    const worker = s.start('worker', { deviceId: 'w', args: ['--slots', '9'] });
     await s.noted({ what: 'start', task_id: other });
-    const id = await s.add({}, { task_type: 'bad', max_retry_count: 0 });
-    await s.ended([id], 'failed');
-    expect((await attemptOf(s, id)).error_message).toContain('a handler called process.exit(0)');
-    await s.open('go');
-    await s.ended([other]);
-    worker.kill('SIGTERM');
-    expect(await worker.exit).toEqual({ code: 0, signal: null });
-  });
-
-  const STRAYS = {
-    'throws in a timer': [`setTimeout(() => { throw new RangeError('stray') }, 10); await ${ENDLESS}`, 'stray'],
-    'exits in a timer': [`setTimeout(() => process.exit(5), 10); await ${ENDLESS}`, 'a handler called process.exit(5)'],
-    'throws at its abort': [`signal.onabort = () => { throw new Error('deaf') }; await ${ENDLESS}`, 'deaf'],
-  };
-  for (const [n, [what, [body, text]]] of Object.entries(STRAYS).entries()) {
-    it(`finding B4: one that ${what} is named in the history, and its worker goes on`, async (test) => {
-      const { expect } = test;
-      const options = bad(body!);
-      const s = await scene(test, `stray${n}`, {
-        ...options,
-        handlers: { bad: { ...options.handlers.bad, timeout: 1 } },
-        worker: { kill_grace: 0.1 },
-      });
-      const other = await s.add({ gate: 'go' });
-      const worker = s.start('worker', { deviceId: 'w' });
-      await s.noted({ what: 'start', task_id: other });
-      const id = await s.add({}, { task_type: 'bad', max_retry_count: 0 });
+    for (const [type, [, text]] of Object.entries(strays)) {
+      const id = await s.add({}, { task_type: type, ...ONCE });
       await s.ended([id], 'failed');
       expect((await attemptOf(s, id)).error_message).toContain(text);
-      await worker.event('warning', (line) => line.message.includes(`callback of task ${id} (bad);`));
-      await s.open('go');
-      await s.ended([other]);
-      worker.kill('SIGTERM');
-      expect(await worker.exit).toEqual({ code: 0, signal: null });
-      expect(await s.wrongs([other])).toEqual([]);
-    });
-  }
+      if (type !== 'exits')
+        await worker.event('warning', (line) => line.message.includes(`callback of task ${id} (${type});`));
+    }
+    const id = await s.add({}, { task_type: 'bad' });
+    const said = await worker.event('warning', ({ message }) => message.includes('forgotten'));
+    expect(said.message).toBe(`unhandled promise rejection by task ${id} (bad): forgotten`);
+    await s.open('go');
+    await s.ended([other, id]);
+    worker.kill('SIGTERM');
+    expect(await worker.exit).toEqual(WELL);
+    expect(await s.wrongs([other])).toEqual([]);
+  });
 
   it('finding B4: of several that may have thrown, none is ended for it, and who fails then says so', async (test) => {
-    const { expect } = test;
     const s = await scene(test, 'several', {
-      handlers: { bad: { module: './bad.mjs', isolation: 'none' } },
+      ...bad(''),
       files: {
         'bad.mjs': `import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -289,10 +167,9 @@ export default async ({ task_data: { stray } }) => {
     const worker = s.start('worker', { deviceId: 'w' });
     const good = await s.add({}, { task_type: 'bad' });
     await worker.event('task:started', (line) => line.task_id === good);
-    const stray = await s.add({ stray: true }, { task_type: 'bad', max_retry_count: 0 });
-    await worker.event('warning', (line) =>
-      line.message.includes(`callback of one of the tasks ${good} (bad), ${stray} (bad);`),
-    );
+    const stray = await s.add({ stray: true }, { task_type: 'bad', ...ONCE });
+    const whose = `callback of one of the tasks ${good} (bad), ${stray} (bad);`;
+    await worker.event('warning', (line) => line.message.includes(whose));
     await s.open('go');
     await s.ended([stray], 'failed');
     await s.ended([good]);
@@ -300,57 +177,64 @@ export default async ({ task_data: { stray } }) => {
   });
 
   it('finding B4: an error that shows no handler ends the worker in order, with 70, and is in the history', async (test) => {
-    const { expect } = test;
     const s = await scene(test, 'unnamed', bad(`net.connect(1, '127.0.0.1'); await ${ENDLESS}`));
     const command = await s.add({}, { task_type: 'command' });
     const worker = s.start('worker', { deviceId: 'w' });
     await s.noted({ what: 'command', task_id: command });
-    const id = await s.add({}, { task_type: 'bad', max_retry_count: 0 });
+    const id = await s.add({}, { task_type: 'bad', ...ONCE });
     expect(await worker.exit).toEqual({ code: 70, signal: null });
     expect(worker.output).toContain('[E_UNCAUGHT]');
-    expect(await attemptOf(s, id)).toMatchObject({
-      status: 'failed',
-      error_class: 'Uncaught',
-      error_message: expect.stringContaining('connect ECONNREFUSED 127.0.0.1:1'),
-    });
+    const error_message = expect.stringContaining('connect ECONNREFUSED 127.0.0.1:1');
+    expect(await attemptOf(s, id)).toMatchObject({ status: 'failed', error_class: 'Uncaught', error_message });
     expect(await attemptOf(s, command)).toMatchObject({ status: 'released', cause: 'shutdown' });
     expect(await readTask(s.session, s.db.names, command)).toMatchObject({ status: 'pending', retry: 0 });
   });
 
-  it('finding B4: a promise that a handler forgot is reported with its task', async (test) => {
-    const { expect } = test;
-    const s = await scene(test, 'forgotten', bad(`Promise.reject(new Error('forgotten')); await ${ENDLESS}`));
-    const worker = s.start('worker', { deviceId: 'w' });
-    const id = await s.add({}, { task_type: 'bad' });
-    const line = await worker.event('warning', ({ message }) => message.includes('forgotten'));
-    expect(line.message).toBe(`unhandled promise rejection by task ${id} (bad): forgotten`);
+  it('finding B4: in a thread ends alone, also when it loops for ever; what ran next to it is released', async (test) => {
+    const s = await scene(test, 'threads', {
+      handlers: { bad: { module: './bad.mjs', isolation: 'thread' } },
+      worker: { kill_grace: 0.2 },
+      files: {
+        'bad.mjs': `export default ({ task_data: { does }, attempt }) => {
+  while (does === 'loop');
+  if (does === 'exit') process.exit(0);
+  if (attempt === 1) return ${ENDLESS};
+};\n`,
+      },
+    });
+    const worker = s.start('worker', { deviceId: 'w', args: ['--slots', '4'] });
+    const looping = await s.add({ does: 'loop' }, { task_type: 'bad', ...ONCE, execution_timeout: 2 });
+    await worker.event('task:started', (line) => line.task_id === looping);
+    await s.ended([await s.add()]);
+    await s.ended([looping], 'failed');
+    expect(await attemptOf(s, looping)).toMatchObject({ status: 'timeout' });
+    const neighbour = await s.add({}, { task_type: 'bad' });
+    await worker.event('task:started', (line) => line.task_id === neighbour);
+    const fatal = await s.add({ does: 'exit' }, { task_type: 'bad', ...ONCE });
+    await s.ended([fatal], 'failed');
+    expect((await attemptOf(s, fatal)).error_message).toContain('the handler called process.exit(0)');
+    await s.ended([neighbour]);
+    expect(await attemptOf(s, neighbour)).toMatchObject({ status: 'released', cause: 'handler_thread' });
+    expect(await readTask(s.session, s.db.names, neighbour)).toMatchObject({ retry: 0 });
+    expect(worker.lines.filter((line) => line.event === 'task:stuck')).toEqual([]);
   });
 });
 
 describe.concurrent('finding B11: what handlers print', { timeout: MINUTES }, () => {
-  const handlers = {
-    talk: { module: './talk.mjs', isolation: 'none' },
-    quiet: { module: './quiet.mjs', isolation: 'none' },
-    tool: { exec: ['./tool.sh'] },
-  };
+  const handlers = { talk: { module: './talk.mjs', isolation: 'none' }, tool: { exec: ['./tool.sh'] } };
   const files = {
     'talk.mjs':
       "export default async ({ task_data }) => { await null; console.log('hello', task_data); console.error('a\\nb'); process.stdout.write('no end'); };\n",
-    'quiet.mjs': 'export default async () => { await new Promise((resolve) => setTimeout(resolve, 50)); };\n',
   };
 
-  it('in the thread of the worker are log lines with their task, and stdout is the result alone', async (test) => {
-    const { expect } = test;
-    const s = await scene(test, 'printed', { handlers: { talk: handlers.talk, quiet: handlers.quiet }, files });
+  it('in the thread of the worker are log lines with their task, and none at warn; stdout is the result', async (test) => {
+    const s = await scene(test, 'printed', { handlers, files });
+    await writeFile(join(s.dir, 'tool.sh'), '#!/bin/sh\necho "INFO root: fetched" >&2\n', { mode: 0o755 });
     const id = await s.add({ n: 1 }, { task_type: 'talk' });
-    await s.add({}, { task_type: 'quiet' });
     const run = await s.run('worker', '--drain', '--json', '--device-id', 'w');
-    expect(JSON.parse(run.stdout)).toEqual({ device_id: 'w', finished: { done: 2 }, ended_by: 'drained' });
-    const lines = run.stderr
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    const printed = lines.filter((line) => line.stream !== undefined);
+    expect(JSON.parse(run.stdout)).toEqual({ device_id: 'w', finished: { done: 1 }, ended_by: 'drained' });
+    const lines = run.stderr.trim().split('\n');
+    const printed = lines.map((line) => JSON.parse(line)).filter((line) => line.stream !== undefined);
     const whose = { level: 'info', task_id: id, task_type: 'talk', attempt: 1 };
     expect(printed).toMatchObject([
       { ...whose, message: 'hello { n: 1 }', stream: 'stdout' },
@@ -358,16 +242,9 @@ describe.concurrent('finding B11: what handlers print', { timeout: MINUTES }, ()
       { ...whose, message: 'b', stream: 'stderr' },
       { ...whose, message: 'no end', stream: 'stdout' },
     ]);
-  });
-
-  it('is no warning: at warn a task that goes well prints nothing, also when its command logs to stderr', async (test) => {
-    const { expect } = test;
-    const s = await scene(test, 'printed_warn', { handlers: { talk: handlers.talk, tool: handlers.tool }, files });
-    await writeFile(join(s.dir, 'tool.sh'), '#!/bin/sh\necho "INFO root: fetched" >&2\n', { mode: 0o755 });
     await s.add({}, { task_type: 'talk' });
     await s.add({}, { task_type: 'tool' });
-    const env = { AFD_LOG_LEVEL: 'warn' };
-    const worker = s.start('worker', { deviceId: 'w', args: ['--drain'], env });
-    expect([await worker.exit, worker.output]).toEqual([{ code: 0, signal: null }, '']);
+    const quiet = s.start('worker', { deviceId: 'w', args: ['--drain'], env: { AFD_LOG_LEVEL: 'warn' } });
+    expect([await quiet.exit, quiet.output]).toEqual([WELL, '']);
   });
 });

@@ -5,20 +5,19 @@ import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as collect } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Session } from '../../../src/core/db/session.ts';
 import { readProjectFile } from '../../contracts/project-files.ts';
+import { type AdminServer, adminServer } from '../../helpers/admin-server.ts';
 import { authority } from '../../helpers/certificate.ts';
 import { BIN } from '../../helpers/command.ts';
-import { addressOf } from '../../helpers/database.ts';
 import { MINUTES, Process } from '../../helpers/fleet-process.ts';
 import { askHttps } from '../../helpers/https.ts';
 import { freePort, noProxy, PROXIES, type RunningProxy, startProxyWith } from '../../helpers/proxy-programs.ts';
-import { NO_PRIVATE_SERVER, type PrivateServer, privateServer } from '../../helpers/server.ts';
+import { NO_PRIVATE_SERVER } from '../../helpers/server.ts';
 import { skipBecause } from '../../helpers/skip.ts';
 import { until } from '../../helpers/wait.ts';
 
-const ADMIN = ['localhost', '127.0.0.1'].map((at) => `GRANT ALL PRIVILEGES ON *.* TO 'afd'@'${at}' WITH GRANT OPTION;`);
 const PASSWORD = 'a password of the guide';
 const page = readProjectFile('docs/guide/security.md') ?? '';
 const ca = authority();
@@ -27,33 +26,18 @@ const leaf = ca.sign('IP:127.0.0.1');
 /** Text of a fence of the guide, by words in it, or at its beginning. */
 function block(language: string, word: string, begins = false): string {
   const fences = [...page.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].filter(([, name]) => name === language);
-  const found = fences
-    .map(([, , text = '']) => text)
-    .filter((text) => (begins ? text.startsWith(word) : text.includes(word)));
-  if (found.length === 0) throw new Error(`the guide has no ${language} with "${word}"`);
-  return found[0]!;
+  const found = fences.find(([, , text = '']) => (begins ? text.startsWith(word) : text.includes(word)));
+  return found?.[2] ?? expect.unreachable(`the guide has no ${language} with "${word}"`);
 }
 
 let top: string;
-let server: PrivateServer;
-let admin: Session;
+let own: AdminServer;
 let port: number;
 const processes: Process[] = [];
 const proxies: RunningProxy[] = [];
 
 /** A machine: what is /etc/afd there, and the names and ports of the guide as they are here. */
-interface Machine {
-  etc: string;
-  /** `text` as it is on this machine. */
-  here(text: string): string;
-  /** A file of the guide as /etc/afd/afd.yaml. */
-  configure(text: string, more?: string): Promise<void>;
-  /** Runs a block of shell; it must succeed, line by line. @returns its output */
-  sh(text: string): Promise<string>;
-  start(...args: string[]): Process;
-}
-
-async function machine(name: string, gatewayPort: number): Promise<Machine> {
+async function machine(name: string, gatewayPort: number) {
   const etc = join(top, name);
   await mkdir(etc);
   const files = { 'ca.pem': ca.cert, 'gateway-ca.pem': ca.cert, 'gateway.pem': leaf.cert, 'gateway.key': leaf.key };
@@ -62,38 +46,31 @@ async function machine(name: string, gatewayPort: number): Promise<Machine> {
   const here = (text: string) =>
     text
       .replaceAll('/etc/afd', etc)
-      .replace('host: db.intranet.example', `host: 127.0.0.1\n  port: ${new URL(server.url).port}`)
+      .replace('host: db.intranet.example', `host: 127.0.0.1\n  port: ${new URL(own.server.url).port}`)
       .replaceAll('gateway.example:8443', `127.0.0.1:${gatewayPort}`)
       .replace(/^ {2}port: (8443|8000)$/m, `  port: ${gatewayPort}`)
       .replace('host: 10.0.0.5', 'host: 127.0.0.1')
       .replace('["10.0.0.1"]', '["127.0.0.1"]');
   const env = { AFD_CONFIG: join(etc, 'afd.yaml'), HOME: top, AFD_LOG_FORMAT: 'json' };
-  const one: Machine = {
+  return {
     etc,
-    here,
-    configure: (text, more = '') => writeFile(join(etc, 'afd.yaml'), `${here(text)}${more}`, { mode: 0o600 }),
-    async sh(text) {
-      const child = spawn('/bin/sh', ['-ec', here(text)], {
-        ...{ cwd: etc, env: { ...env, PATH: `${join(top, 'bin')}:${process.env.PATH}` } },
-      });
-      let [out, err] = ['', ''];
-      child.stdout.setEncoding('utf8').on('data', (part: string) => {
-        out += part;
-      });
-      child.stderr.setEncoding('utf8').on('data', (part: string) => {
-        err += part;
-      });
+    /** A file of the guide as /etc/afd/afd.yaml. */
+    configure: (text: string, more = '') => writeFile(join(etc, 'afd.yaml'), `${here(text)}${more}`, { mode: 0o600 }),
+    /** Runs a block of shell; it must succeed, line by line. @returns its output */
+    async sh(text: string) {
+      const PATH = `${join(top, 'bin')}:${process.env.PATH}`;
+      const child = spawn('/bin/sh', ['-ec', here(text)], { cwd: etc, env: { ...env, PATH } });
+      const [out, err] = [collect(child.stdout), collect(child.stderr)];
       const [code] = await once(child, 'close');
-      expect([text, code, err.match(/^Error.*/gm)]).toEqual([text, 0, null]);
+      expect([text, code, (await err).match(/^Error.*/gm)]).toEqual([text, 0, null]);
       return out;
     },
-    start(...args) {
+    start(...args: string[]) {
       const started = new Process(etc, args, env);
       processes.push(started);
       return started;
     },
   };
-  return one;
 }
 
 /** A worker has handlers beside its file. */
@@ -103,7 +80,7 @@ const answer = async (url: string, key: string, path = '/api/v1/status') =>
   askHttps(url + path, { ca: ca.cert, headers: { 'x-api-key': key } });
 
 /** Adds a task as an operator does, and waits until this worker has done it. */
-async function works(operator: Machine, worker: Process): Promise<void> {
+async function works(operator: Awaited<ReturnType<typeof machine>>, worker: Process): Promise<void> {
   const id = Number((await operator.sh('afd tasks add --type hello')).trim());
   await worker.event('task:finished', (line) => line.task_id === id && line.status === 'done');
 }
@@ -115,22 +92,16 @@ describe.skipIf(NO_PRIVATE_SERVER !== undefined)('the settings of the guide to s
     await writeFile(join(top, 'bin', 'afd'), `#!/bin/sh\nexec "${process.execPath}" "${BIN}" "$@"\n`);
     await chmod(join(top, 'bin', 'afd'), 0o755);
     for (const [name, text] of Object.entries(leaf)) await writeFile(join(top, name), text, { mode: 0o600 });
-    server = await privateServer({
-      setup: ADMIN,
-      argv: [`--ssl-key=${join(top, 'key')}`, `--ssl-cert=${join(top, 'cert')}`],
-    });
-    const at = { timeZone: '+00:00', idleTimeoutS: 600, deadlineMs: 20_000, multiStatements: true };
-    admin = new Session({ ...at, address: addressOf(server.url) });
-    await admin.ready();
+    own = await adminServer([`--ssl-key=${join(top, 'key')}`, `--ssl-cert=${join(top, 'cert')}`]);
     // The account that may make tables is that of SECURITY.md.
     const statements = /^-- afd migrate:.*\n([\s\S]*?)\n\n/m.exec(readProjectFile('SECURITY.md') ?? '')?.[1] ?? '';
-    await admin.write(statements.replace("BY 'password'", `BY '${PASSWORD}'`));
+    await own.admin.write(statements.replace("BY 'password'", `BY '${PASSWORD}'`));
     const administrator = await machine('administrator', 1);
     await administrator.configure(block('yaml', 'user: afd_migrate'));
     await administrator.sh(block('sh', 'accounts.sql'));
     const accounts = await readFile(join(administrator.etc, 'accounts.sql'), 'utf8');
     expect(accounts.match(/<PASSWORD> REQUIRE SSL/g)).toHaveLength(3);
-    await admin.write(accounts.replaceAll('<PASSWORD>', `'${PASSWORD}'`));
+    await own.admin.write(accounts.replaceAll('<PASSWORD>', `'${PASSWORD}'`));
     const leader = await machine('leader', 1);
     await leader.configure(block('yaml', 'of a leader'));
     await leader.start('leader').event('leader:gained', undefined, MINUTES);
@@ -148,8 +119,7 @@ describe.skipIf(NO_PRIVATE_SERVER !== undefined)('the settings of the guide to s
   });
   afterAll(async () => {
     await Promise.all(processes.map((one) => one.end()));
-    await admin?.close();
-    await server?.stop();
+    await own?.stop();
     await rm(top, { recursive: true, force: true });
   });
 
@@ -199,11 +169,8 @@ describe.skipIf(NO_PRIVATE_SERVER !== undefined)('the settings of the guide to s
       await gateway.configure(block('yaml', 'trusted_proxies: ["10.0.0.1"]\n  access_log'));
       const serving = gateway.start('gateway');
       await listening(serving);
-      for (const file of ['afd.pem', 'afd.key'])
-        await writeFile(
-          join(gateway.etc, file),
-          file === 'afd.key' ? leaf.key : leaf.cert + (name === 'haproxy' ? leaf.key : ''),
-        );
+      await writeFile(join(gateway.etc, 'afd.key'), leaf.key);
+      await writeFile(join(gateway.etc, 'afd.pem'), leaf.cert + (name === 'haproxy' ? leaf.key : ''));
       const file = block(name, 'afd.pem').replace('10.0.0.5:8000', `127.0.0.1:${port}`);
       const proxy = await startProxyWith(name, (at) =>
         file
@@ -212,20 +179,17 @@ describe.skipIf(NO_PRIVATE_SERVER !== undefined)('the settings of the guide to s
       );
       proxies.push(proxy);
       const key = (await gateway.sh(block('sh', 'afd keys create worker-001', true))).trim();
+      const url = proxy.url.replace('http:', 'https:');
       const text = block('yaml', 'gateway: https://afd.example').replace('what "afd keys create" printed', key);
       await rm(join(device.etc, 'password'));
-      await device.configure(
-        text
-          .replace('https://afd.example', proxy.url.replace('http:', 'https:'))
-          .replace('\nmaster', '\n  tls_ca: ca.pem\nmaster'),
-        HANDLERS,
-      );
+      const settings = text.replace('https://afd.example', url).replace('\nmaster', '\n  tls_ca: ca.pem\nmaster');
+      await device.configure(settings, HANDLERS);
       const worker = device.start('worker');
       await works(gateway, worker);
       // The other proxy is tried with the same device.
       worker.kill('SIGTERM');
       await worker.exit;
-      const asked = await answer(proxy.url.replace('http:', 'https:'), key, '/api/v1/tasks/next?device_id=other');
+      const asked = await answer(url, key, '/api/v1/tasks/next?device_id=other');
       expect(asked).toMatchObject({ status: 403, json: { code: 'E_ROLE' } });
       await until(() => serving.lines.some((line) => line.message.includes('/tasks/next 403')));
     },

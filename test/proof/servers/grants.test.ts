@@ -1,320 +1,299 @@
-// RB2: the rights that `afd db grants` prints are enough for each role, and nothing that a role does not need goes through.
+// The rights that SECURITY.md prints (finding B7), run as they stand there, and those that `afd db grants` prints for each role (RB2)
+// are enough, and nothing that a role does not need goes through.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { appendAudit } from '../../../src/core/db/audit/append-audit.ts';
-import { migrateUp } from '../../../src/core/db/migrate/migrator.ts';
-import { Session } from '../../../src/core/db/session.ts';
 import { tableNames } from '../../../src/core/db/table-names.ts';
 import { transaction } from '../../../src/core/db/transaction.ts';
-import { ROLES, type Role } from '../../../src/core/domain/database-role.ts';
+import { ROLES } from '../../../src/core/domain/database-role.ts';
+import { readProjectFile } from '../../contracts/project-files.ts';
 import { actor } from '../../helpers/actor.ts';
-import { type CommandRun, runCommand } from '../../helpers/command.ts';
+import { type AdminServer, adminServer } from '../../helpers/admin-server.ts';
+import { runCommand } from '../../helpers/command.ts';
 import { addressOf } from '../../helpers/database.ts';
 import { fleet } from '../../helpers/fleet.ts';
 import { MINUTES } from '../../helpers/fleet-process.ts';
 import { FORBIDDEN } from '../../helpers/forbidden.ts';
 import { filledIn, ROLE_PASSWORD } from '../../helpers/role-accounts.ts';
-import { type PrivateServer, privateServer } from '../../helpers/server.ts';
+import { sessionOf } from '../../helpers/schema-of.ts';
 import { until } from '../../helpers/wait.ts';
-
-const ADMIN = ['localhost', '127.0.0.1'].map((at) => `GRANT ALL PRIVILEGES ON *.* TO 'afd'@'${at}' WITH GRANT OPTION;`);
-const SESSION = { timeZone: '+00:00', idleTimeoutS: 600, deadlineMs: 20_000, multiStatements: true };
 
 const NAMES = tableNames({ task: 'af_crawl_task', prefix: 'af_' });
 const ENTRY = { action: 'settings.set', object_type: 'setting', object_id: 'x' } as const;
+const HELLO = `export default async (task, ctx) => {
+  console.log('hello');
+  ctx.progress(1, 2);
+  await ctx.checkpoint(1);
+  if (task.task_data.fails) throw new Error('no');
+  if (task.task_data.children) ctx.enqueue({ task_type: 'hello' });
+  return { ok: true };
+};`;
+const OLD = `INSERT INTO af_device_heartbeat (device_id, heartbeat_time) VALUES ('w', UTC_TIMESTAMP(3) - INTERVAL 30 DAY)`;
+const NO_DAYS =
+  'ALTER TABLE af_device_heartbeat PARTITION BY RANGE COLUMNS (heartbeat_time) (PARTITION p_future VALUES LESS THAN (MAXVALUE))';
+const TASKS = `task_type,username,app_id,start_date,end_date,priority,required_capabilities,dedupe_key,run_at,max_retry_count,execution_timeout,estimated_duration,concurrency_key,task_data
+hello,u,a,2024-01-01,2024-01-02,5,{},i1,,2,60,30,c,{}
+hello,u,,,,,,i2,,,,,,
+`;
+const OF_SECURITY_MD = [...(readProjectFile('SECURITY.md') ?? '').matchAll(/^```sql\n([\s\S]*?)^```$/gm)]
+  .flatMap(([, block = '']) => block.replace(/^--.*$/gm, '').split(';'))
+  .map((one) => one.trim())
+  .filter((one) => one !== '');
 
-let server: PrivateServer;
-let admin: Session;
+let own: AdminServer;
 let dir: string;
+/** Of the fleet. */
+let firstTask: string;
 
-const urlOf = (user: string) => {
-  const url = new URL(server.url);
-  url.username = user;
-  url.password = ROLE_PASSWORD;
-  url.searchParams.delete('socket');
-  return url.href;
-};
-const envOf = (role: string) => ({ AFD_DATABASE_URL: urlOf(`afd_${role}`), AFD_LOG_FORMAT: 'json' });
-const as = (role: string, ...args: string[]): Promise<CommandRun> => runCommand(args, { cwd: dir, env: envOf(role) });
-const asJson = async (role: string, ...args: string[]) => {
-  const run = await as(role, ...args, '--json');
+/** Accounts of SECURITY.md are afd_…, those of the printed roles role_…. */
+const urlOf = (user: string) => own.urlOf(user, user.startsWith('role_') ? ROLE_PASSWORD : 'password');
+const envOf = (user: string) => ({ AFD_DATABASE_URL: urlOf(user), AFD_LOG_FORMAT: 'json' });
+const as = (user: string, words: string, more: Record<string, string> = {}) =>
+  runCommand(words.split(' '), { cwd: dir, env: { ...envOf(user), ...more } });
+const asJson = async (user: string, words: string) => {
+  const run = await as(user, `${words} --json`);
   return { ...run, json: JSON.parse(run.stdout) };
 };
-const faults = ({ stderr }: CommandRun) =>
-  stderr.split('\n').filter((line) => line !== '' && !line.startsWith('Warning: '));
-const count = async (sql: string) => Number((await admin.rows(sql))[0]?.n);
+/** Runs these commands, of which each must go well. */
+async function does(user: string, ...commands: string[]): Promise<void> {
+  for (const words of commands) {
+    const { code, stderr } = await as(user, words);
+    const faults = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('Warning: '));
+    // A fleet without a leader is not well, which is no fault of the reader's.
+    expect([user, words, words === 'status' ? 0 : code, faults]).toEqual([user, words, 0, []]);
+  }
+}
+const add = (more = '', user = 'role_producer') => asJson(user, `tasks add --type hello${more}`);
+/** Waits until so many rows are there. */
+const rows = (n: number, from: string) =>
+  until(async () => (await own.count(`SELECT COUNT(*) AS n FROM ${from}`)) >= n, 60_000, from);
+async function leads(user: string) {
+  const { code, json, stderr } = await asJson(user, 'leader --once --device-id l');
+  expect([code, json]).toMatchObject([0, { led: true, duties: { failed: {} } }]);
+  return { counts: json.duties.counts, stderr };
+}
 const printed = async (...args: string[]) => {
-  const run = await runCommand(['db', 'grants', '--json', '--dialect', server.kind, ...args], {
-    cwd: dir,
-    env: { AFD_DATABASE_URL: urlOf('nobody') },
-  });
+  const env = { AFD_DATABASE_URL: urlOf('nobody') };
+  const words = ['db', 'grants', '--json', '--dialect', own.server.kind, ...args];
+  const run = await runCommand(words, { cwd: dir, env });
   expect([run.code, run.stderr]).toEqual([0, '']);
-  return JSON.parse(run.stdout).statements as Array<{ purpose: string; sql: string }>;
+  return JSON.parse(run.stdout).statements as Array<{ sql: string }>;
 };
 const create = async (...args: string[]) => {
-  for (const sql of filledIn(await printed(...args))) await admin.write(sql);
+  for (const sql of filledIn(await printed(...args))) await own.admin.write(sql);
 };
 
 beforeAll(async () => {
-  server = await privateServer({ setup: ADMIN });
-  admin = new Session({ ...SESSION, address: addressOf(server.url) });
-  await admin.ready();
-  await migrateUp(addressOf(server.url), tableNames({ task: 'af_crawl_task', prefix: 'af_' }));
+  own = await adminServer();
   dir = await mkdtemp(join(tmpdir(), 'afd-grants-'));
-  await writeFile(
-    join(dir, 'hello.mjs'),
-    "export default async (task, ctx) => { console.log('hello'); ctx.progress(1, 2); await ctx.checkpoint(1); if (task.task_data.fails) throw new Error('no'); if (task.attempt === 1 && !task.task_data.last) ctx.enqueue({ task_type: 'hello', task_data: { last: true } }); return { ok: true }; };",
-  );
-  await writeFile(
-    join(dir, 'afd.yaml'),
-    JSON.stringify({
-      handlers: { hello: { module: './hello.mjs' } },
-      worker: { device_id: 'w', leader: false },
-      master: { max_retry_count: 0 },
-    }),
-  );
-  for (const role of ROLES) await create('--role', role);
+  await writeFile(join(dir, 'hello.mjs'), HELLO);
+  await writeFile(join(dir, 'tasks.csv'), TASKS);
+  const config = { handlers: { hello: { module: './hello.mjs' } }, worker: { device_id: 'w' } };
+  await writeFile(join(dir, 'afd.yaml'), JSON.stringify(config));
+  const ofMigrator = OF_SECURITY_MD.filter((one) => one.includes("'afd_migrate'@"));
+  for (const sql of ofMigrator) await own.admin.write(sql);
+  await does('afd_migrate', 'migrate');
+  for (const sql of OF_SECURITY_MD) if (!ofMigrator.includes(sql)) await own.admin.write(sql);
+  for (const role of ROLES) await create('--role', role, '--user', `role_${role}`);
 }, 120_000);
 afterAll(async () => {
-  await admin?.close();
-  await server?.stop();
+  await own?.stop();
   await rm(dir, { recursive: true, force: true });
+});
+
+describe.sequential('finding B7: with the rights that SECURITY.md prints', () => {
+  it('afd migrate makes, checks and takes back the tables, foreign keys included', async () => {
+    await does('afd_migrate', 'migrate --check');
+    // Foreign keys take the partitions from the heartbeats: in tables of their own.
+    const tables = { AFD_TABLES_PREFIX: 'fk_', AFD_TABLES_TASK: 'fk_task' };
+    for (const words of ['migrate --foreign-keys', 'migrate --check', 'migrate down --force'])
+      expect([words, await as('afd_migrate', words, tables)]).toMatchObject([words, { code: 0, stderr: '' }]);
+  });
+
+  it('a producer adds, imports and lists tasks and cancels none, a program inserts by the named columns alone', async () => {
+    const one = () => add(' --dedupe-key one --data {"children":true}', 'afd_producer');
+    const { json } = await one();
+    expect(await one()).toMatchObject({ code: 0, json: { created: false, task_id: json.task_id } });
+    await does('afd_producer', 'tasks import tasks.csv', 'tasks ls');
+    expect(await as('afd_producer', `tasks cancel ${json.task_id}`)).toMatchObject({ code: 4 });
+
+    const program = sessionOf(addressOf(urlOf('afd_program')), {});
+    await program.ready();
+    await program.write("INSERT INTO af_crawl_task (task_type, username, task_data) VALUES ('hello', 'u', '{}')");
+    const columns = ['attempt', 'status', 'claim_token', 'target_device_id', 'id'];
+    const inserts = columns.map((name) => `INSERT INTO af_crawl_task (task_type, ${name}) VALUES ('hello', 1)`);
+    for (const sql of [...inserts, 'SELECT id FROM af_crawl_task'])
+      await expect(program.write(sql)).rejects.toMatchObject({ code: 'E_FORBIDDEN' });
+    await program.close();
+  });
+
+  it('a worker runs tasks and enqueues further ones, a leader does each of its duties, an operator everything', async () => {
+    await own.admin.write(OLD);
+    expect((await leads('afd_worker')).counts.prune.added).toBeGreaterThan(0);
+    expect(await asJson('afd_worker', 'worker --drain')).toMatchObject({ code: 0, json: { ended_by: 'drained' } });
+    const count = (where: string) => own.count(`SELECT COUNT(*) AS n FROM ${where}`);
+    expect(await count("af_crawl_task WHERE status = 'done'")).toBe(5);
+    expect(await count("af_crawl_task WHERE parent_id IS NOT NULL AND status = 'done'")).toBe(1);
+    expect(await count('af_task_progress WHERE done = 1 AND total = 2')).toBe(5);
+    const { task_id } = (await add('', 'afd_worker')).json;
+    await does(
+      'afd_worker',
+      ...['show', 'reassign', 'cancel', 'retry'].map((word) => `tasks ${word} ${task_id}`),
+      ...['tasks ls', 'devices ls', 'devices show w', 'devices pause w', 'devices resume w'],
+      ...['devices register --device-id by-hand', 'devices rm by-hand', 'config apply --dry-run', 'config show'],
+      ...['leader status', 'leader resign', 'migrate status'],
+    );
+  });
+
+  it('a leader that may not change the days of the heartbeats deletes old rows, and says once which GRANT is missing', async () => {
+    const grant = OF_SECURITY_MD.find((one) => one.startsWith('GRANT ') && one.includes('af_device_heartbeat'))!;
+    const revoke = grant.replace('GRANT ', 'REVOKE ').replace(' TO ', ' FROM ');
+    for (const sql of [NO_DAYS, OLD, revoke]) await own.admin.write(sql);
+    const { counts, stderr } = await leads('afd_worker');
+    expect(counts.prune.deleted).toBeGreaterThan(0);
+    const lines = stderr.split('\n').filter((line) => line.includes('row by row'));
+    const message = expect.stringMatching(/: GRANT ALTER ON `afd`\.`af_device_heartbeat` TO 'afd_worker'@'%';$/);
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ level: 'info', message }]);
+    for (const table of [NAMES.assignment, NAMES.task, NAMES.setting]) await own.admin.write(`DELETE FROM ${table}`);
+  });
 });
 
 describe.sequential('RB2: with the rights that afd db grants prints', () => {
   it('a fleet works: a producer adds, a worker and a worker behind the gateway run, a leader leads', {
     timeout: MINUTES,
   }, async (test) => {
-    const one = await fleet(
-      test,
-      { url: urlOf('nobody') },
-      {
-        worker: { leader: false },
-        master: { webhook_networks: ['127.0.0.1'] },
-        handlers: { hello: { module: './hello.mjs' } },
-        files: {
-          'hello.mjs':
-            "export default async (task, ctx) => { console.log('hello'); ctx.progress(1, 2); await ctx.checkpoint(1); return { ok: true }; };",
-        },
-      },
-    );
-    one.start('leader', { deviceId: 'l', env: envOf('leader') });
-    one.start('worker', { deviceId: 'direct', env: envOf('worker') });
-    const { url } = await one.serve({ env: envOf('gateway') });
+    const settings = { worker: { leader: false }, master: { webhook_networks: ['127.0.0.1'] } };
+    const handlers = { handlers: { hello: { module: './hello.mjs' } }, files: { 'hello.mjs': HELLO } };
+    const one = await fleet(test, { url: urlOf('nobody') }, { ...settings, ...handlers });
+    one.start('leader', { deviceId: 'l', env: envOf('role_leader') });
+    one.start('worker', { deviceId: 'w', env: envOf('role_worker') });
+    const { url } = await one.serve({ env: envOf('role_gateway') });
     one.start('worker', { deviceId: 'remote', env: { AFD_WORKER_GATEWAY: url } });
-    const hook = await fetch(`${url}/api/v1/webhooks`, {
-      ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
-      body: '{"url":"http://127.0.0.1:9/"}',
-    });
-    expect(hook.status, await hook.text()).toBe(201);
-    for (let n = 0; n < 30; n += 1) {
-      const added = await asJson('producer', 'tasks', 'add', '--type', 'hello', '--dedupe-key', `k${n}`);
-      expect(added).toMatchObject({ code: 0, json: { created: true } });
-    }
-    await until(
-      async () => (await count("SELECT COUNT(*) AS n FROM af_crawl_task WHERE status = 'done'")) >= 30,
-      60_000,
-      'the ends of 30 tasks',
-    );
+    const post = async (path: string, body?: object) => {
+      const json = { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+      const answer = await fetch(`${url}/api/v1/${path}`, { method: 'POST', ...(body === undefined ? {} : json) });
+      expect([path, answer.ok, await answer.clone().text()]).toEqual([path, true, expect.anything()]);
+      return answer.json() as Promise<{ batch_id: string }>;
+    };
+    await post('webhooks', { url: 'http://127.0.0.1:9/' });
+    for (let n = 0; n < 20; n += 1)
+      expect(await add(` --dedupe-key k${n}`)).toMatchObject({ code: 0, json: { created: true } });
+    await add(' --data {"fails":true}');
+    firstTask = String((await add(' --data {"children":true}')).json.task_id);
+    await rows(22, "af_crawl_task WHERE status = 'done'");
+    await rows(1, "af_crawl_task WHERE status = 'failed'");
+    await rows(1, "af_crawl_task WHERE status = 'done' AND parent_id IS NOT NULL");
     await until(
       async () => {
-        if ((await count('SELECT COUNT(DISTINCT device_id) AS n FROM af_task_assignment')) === 2) return true;
+        const devices = 'SELECT COUNT(DISTINCT device_id) AS n FROM af_task_assignment';
+        if ((await own.count(devices)) === 2) return true;
         // One of them may have been the faster each time.
-        await asJson('producer', 'tasks', 'add', '--type', 'hello');
+        await add();
         return false;
       },
       60_000,
       'an attempt of each worker',
     );
-    expect(await count("SELECT COUNT(*) AS n FROM af_leader WHERE holder = 'l'")).toBe(1);
-    const tried = () => count('SELECT COUNT(*) AS n FROM af_webhook_delivery WHERE tries > 0');
-    await until(async () => (await tried()) > 0, 60_000, 'a try of a delivery');
-    const { json } = await asJson('producer', 'tasks', 'add', '--type', 'hello', '--batch', 'b', '--open');
-    await asJson('producer', 'tasks', 'add', '--type', 'hello', '--batch-id', String(json.batch_id));
-    expect(await as('producer', 'batches', 'seal', String(json.batch_id))).toMatchObject({ code: 0 });
-    const ended = () => count('SELECT COUNT(*) AS n FROM af_webhook_delivery WHERE event_type = "batch.ended"');
-    await until(async () => (await ended()) === 1, 60_000, 'the end of the batch');
-    const added = await fetch(`${url}/api/v1/tasks`, {
-      ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
-      body: '{"tasks":[],"batch":{"name":"empty","open":true}}',
-    });
-    const { batch_id } = (await added.json()) as { batch_id: string };
-    const sealed = await fetch(`${url}/api/v1/batches/${batch_id}/seal`, { method: 'POST' });
-    expect(sealed.status, await sealed.text()).toBe(200);
-    await until(async () => (await ended()) === 2, 60_000, 'the end of the empty batch');
+    await rows(1, "af_leader WHERE holder = 'l'");
+    await rows(1, 'af_webhook_delivery WHERE tries > 0');
+    const { json } = await add(' --batch b --open');
+    await add(` --batch-id ${json.batch_id}`);
+    await does('role_producer', `batches seal ${json.batch_id}`);
+    await rows(1, "af_webhook_delivery WHERE event_type = 'batch.ended'");
+    const { batch_id } = await post('tasks', { tasks: [], batch: { name: 'empty', open: true } });
+    await post(`batches/${batch_id}/seal`);
+    await rows(2, "af_webhook_delivery WHERE event_type = 'batch.ended'");
     expect(one.complaints('warn').filter((line) => /denied|right/.test(line))).toEqual([]);
   });
 
-  it('a worker runs, retries and drains; its tasks add tasks', async () => {
-    for (const data of ['{}', '{"fails":true}']) {
-      expect(await as('producer', 'tasks', 'add', '--type', 'hello', '--data', data)).toMatchObject({
-        code: 0,
-      });
-    }
-    const run = await asJson('worker', 'worker', '--drain');
-    // 6: a task failed, as it was made to.
-    expect(run).toMatchObject({ code: 6, json: { ended_by: 'drained' } });
-    expect(run.stderr).not.toContain('denied');
-    expect(await count("SELECT COUNT(*) AS n FROM af_crawl_task WHERE parent_id IS NOT NULL AND status = 'done'")).toBe(
-      1,
-    );
-  });
-
   it('a leader does each of its duties, and drops whole days', async () => {
-    await admin.write(
-      'ALTER TABLE af_device_heartbeat PARTITION BY RANGE COLUMNS (heartbeat_time) (PARTITION p_future VALUES LESS THAN (MAXVALUE))',
-    );
-    await admin.write(
-      `INSERT INTO af_device_heartbeat (device_id, heartbeat_time) VALUES ('w', UTC_TIMESTAMP(3) - INTERVAL 30 DAY)`,
-    );
+    const { admin } = own;
+    for (const sql of [NO_DAYS, OLD]) await admin.write(sql);
     await transaction(admin, () => appendAudit(admin, NAMES, actor(), [ENTRY, ENTRY]));
     await admin.write('UPDATE af_audit_log SET at = at - INTERVAL 1000 DAY');
-    const run = await asJson('leader', 'leader', '--once', '--device-id', 'l');
-    expect(run).toMatchObject({ code: 0, json: { led: true, duties: { failed: {} } } });
-    expect(run.json.duties.counts['prune-audit'].deleted).toBeGreaterThan(0);
+    const { counts, stderr } = await leads('role_leader');
+    expect(counts['prune-audit'].deleted).toBeGreaterThan(0);
+    expect(counts.prune.added).toBeGreaterThan(0);
+    expect(stderr).not.toContain('denied');
     // What was changed above is found by audit verify, which an operator runs below.
     await admin.write('DELETE FROM af_audit_log');
     await admin.write("UPDATE af_audit_head SET id = 0, hash = UNHEX(REPEAT('00', 32))");
-    expect(run.json.duties.counts.prune.added).toBeGreaterThan(0);
-    expect(run.stderr).not.toContain('denied');
   });
 
-  it('a producer adds and imports, and is told the role of what it may not do', async () => {
-    await writeFile(
-      join(dir, 'tasks.csv'),
-      'task_type,username,app_id,start_date,end_date,priority,required_capabilities,dedupe_key,run_at,max_retry_count,execution_timeout,estimated_duration,concurrency_key,task_data\n' +
-        'hello,u,a,2024-01-01,2024-01-02,5,{},i1,,2,60,30,c,{}\nhello,u,,,,,,i2,,,,,,\nhello,u,,,,,,i2,,,,,,\n',
+  it('each role does with commands what it is for', async () => {
+    const id = String((await add()).json.task_id);
+    await does(
+      'role_producer',
+      ...['tasks import tasks.csv', 'tasks import tasks.csv --batch b'],
+      ...['batches ls', 'batches show 1', 'batches wait 1'],
     );
-    expect(await asJson('producer', 'tasks', 'import', 'tasks.csv')).toMatchObject({ code: 0, json: { added: 2 } });
-    for (const args of [
-      ['tasks', 'import', 'tasks.csv', '--batch', 'b'],
-      ['batches', 'ls'],
-      ['batches', 'show', '1'],
-      ['batches', 'wait', '1'],
-    ]) {
-      const run = await as('producer', ...args);
-      expect([args.join(' '), run.code, faults(run)]).toEqual([args.join(' '), 0, []]);
-    }
-    for (const [args, role] of [
-      [['tasks', 'ls'], 'readonly'],
-      [['tasks', 'cancel', '1'], 'gateway'],
-    ] as const) {
-      const { code, json } = await asJson('producer', ...args);
-      expect([code, json.error.code]).toEqual([4, 'E_FORBIDDEN']);
-      expect(json.error.suggestions.at(-1)).toBe(`afd db grants --role ${role} --user afd_producer`);
-    }
-  });
-
-  it('a reader sees everything that a command shows', async () => {
-    for (const args of [
-      ['status'],
-      ['tasks', 'ls'],
-      ['tasks', 'ls', '--status', 'done', '--type', 'hello'],
-      ['tasks', 'show', '1'],
-      ['tasks', 'wait', '1'],
-      ['batches', 'ls'],
-      ['batches', 'show', '1'],
-      ['batches', 'wait', '1'],
-      ['tasks', 'export', '-o', join(dir, 'out.csv')],
-      ['devices', 'ls'],
-      ['devices', 'show', 'w'],
-      ['logs', '1'],
-      ['leader', 'status'],
-      ['config', 'show'],
-      ['migrate', 'status'],
-    ]) {
-      const run = await as('readonly', ...args);
-      // A fleet without a leader is not well, which is no fault of the reader's.
-      expect([args.join(' '), args[0] === 'status' ? 0 : run.code, faults(run)]).toEqual([args.join(' '), 0, []]);
-    }
-  });
-
-  it('a reader is told that the acts of operators are not shown, and the account of a gateway sees them', async () => {
-    const shown = await asJson('readonly', 'tasks', 'show', '1');
-    expect(shown).toMatchObject({
-      ...{ code: 0, json: { acts: null, acts_note: 'not shown: this account may not read the audit log' } },
-    });
-    expect(await asJson('gateway', 'tasks', 'show', '1')).toMatchObject({ code: 0, json: { acts: [] } });
-  });
-
-  it("an operator does everything by the gateway's account", async () => {
-    const { json } = await asJson('producer', 'tasks', 'add', '--type', 'hello');
-    const id = String(json.task_id);
-    for (const args of [
-      ['tasks', 'reassign', id],
-      ['tasks', 'cancel', id],
-      ['tasks', 'retry', id],
-      ['tasks', 'retry', '1', '--force'],
-      ['devices', 'pause', 'w'],
-      ['devices', 'resume', 'w'],
-      ['devices', 'register', '--device-id', 'by-hand'],
-      ['devices', 'rm', 'by-hand'],
-      ['config', 'apply'],
-      ['leader', 'resign'],
-      ['audit', 'ls'],
-      ['audit', 'verify'],
-      ['status'],
-      ['logs', '1'],
-    ]) {
-      const run = await as('gateway', ...args);
-      expect([args.join(' '), args[0] === 'status' ? 0 : run.code, faults(run)]).toEqual([args.join(' '), 0, []]);
-    }
+    await does(
+      'role_readonly',
+      ...['status', 'tasks ls', 'tasks ls --status done --type hello', `tasks show ${firstTask}`, `logs ${firstTask}`],
+      ...['batches ls', 'batches show 1', `tasks wait ${firstTask}`, 'tasks export -o out.csv', 'devices ls'],
+      ...['devices show w', 'leader status', 'config show', 'migrate status'],
+    );
+    await does(
+      'role_gateway',
+      ...[`tasks reassign ${id}`, `tasks cancel ${id}`, `tasks retry ${id}`, `tasks retry ${firstTask} --force`],
+      ...['devices pause w', 'devices resume w', 'devices register --device-id by-hand', 'devices rm by-hand'],
+      ...['config apply', 'leader resign', 'audit ls', 'audit verify', 'status', `logs ${firstTask}`],
+    );
+    const acts = { acts: null, acts_note: 'not shown: this account may not read the audit log' };
+    expect(await asJson('role_readonly', `tasks show ${firstTask}`)).toMatchObject({ code: 0, json: acts });
   });
 
   it('a worker that may lead, and whose account may not, says so once and works', {
     timeout: MINUTES,
   }, async (test) => {
     const one = await fleet(test, { url: urlOf('nobody') });
-    const worker = one.start('worker', { deviceId: 'follower', env: envOf('worker') });
+    const worker = one.start('worker', { deviceId: 'follower', env: envOf('role_worker') });
     await worker.event('warning', ({ message }) => message.includes('afd db grants --role leader'));
-    const { json } = await asJson('producer', 'tasks', 'add', '--type', 'work');
-    const done = async () =>
-      count(`SELECT COUNT(*) AS n FROM af_crawl_task WHERE id = ${json.task_id} AND status = 'done'`);
-    await until(async () => (await done()) === 1, 60_000, 'the end of the task');
+    const { json } = await asJson('role_producer', 'tasks add --type work');
+    await rows(1, `af_crawl_task WHERE id = ${json.task_id} AND status = 'done'`);
     expect(worker.lines.filter(({ message }) => message.includes('does not lead'))).toHaveLength(1);
   });
 
-  it('a node that only leads ends with the GRANT when its account may not', async () => {
-    const { code, json } = await asJson('worker', 'leader', '--once', '--device-id', 'x');
-    expect([code, json.error?.code]).toEqual([4, 'E_FORBIDDEN']);
-    expect(json.error.suggestions.at(-1)).toBe('afd db grants --role leader --user afd_worker');
+  it.each([
+    ['producer', 'tasks ls', 'readonly'],
+    ['producer', 'tasks cancel 1', 'gateway'],
+    ['worker', 'leader --once --device-id x', 'leader'],
+  ])('a %s that runs "afd %s" ends with 4 and is told the role for it: %s', async (account, words, role) => {
+    const { code, json } = await asJson(`role_${account}`, words);
+    expect([code, json.error.code]).toEqual([4, 'E_FORBIDDEN']);
+    expect(json.error.suggestions.at(-1)).toBe(`afd db grants --role ${role} --user role_${account}`);
   });
 });
 
-describe.each(ROLES)('RB2: as %s', (role: Role) => {
+describe.each(ROLES)('RB2: as %s', (role) => {
   it('at least 25 statements are refused, and each by a right that is missing', async () => {
-    const session = new Session({ ...SESSION, address: addressOf(urlOf(`afd_${role}`)) });
+    const session = sessionOf(addressOf(urlOf(`role_${role}`)), {});
     await session.ready();
     const through: string[] = [];
     expect(FORBIDDEN[role].length).toBeGreaterThanOrEqual(25);
     for (const sql of FORBIDDEN[role]) {
-      const error = await session.write(sql).then(
+      const code = await session.write(sql).then(
         () => undefined,
-        (one: { code: string }) => one.code,
+        (error: { code: string }) => error.code,
       );
-      if (error !== 'E_FORBIDDEN') through.push(`${error}: ${sql}`);
+      if (code !== 'E_FORBIDDEN') through.push(`${code}: ${sql}`);
     }
     await session.close();
     expect(through).toEqual([]);
-  });
-
-  it('no right is of the whole schema or server', async () => {
-    const rows = await admin.rows(`SHOW GRANTS FOR 'afd_${role}'@'%'`);
-    const wide = rows.map((row) => String(Object.values(row)[0])).filter((one) => / ON (\*\.\*|`?afd`?\.\*)/.test(one));
-    expect(wide.filter((one) => !one.startsWith('GRANT USAGE ON *.*'))).toEqual([]);
+    const grants = (await own.admin.rows(`SHOW GRANTS FOR 'role_${role}'@'%'`)).map((row) =>
+      String(Object.values(row)),
+    );
+    const wide = grants.filter((one) => / ON (\*\.\*|`?afd`?\.\*)/.test(one) && !one.startsWith('GRANT USAGE ON *.*'));
+    expect(wide).toEqual([]);
   });
 });
 
-it('RB2: the printed account has no password until somebody fills one in', async () => {
+it('RB2: the printed account has no password until somebody fills one in, and names with quotes stay names', async () => {
   const [{ sql } = { sql: '' }] = await printed('--role', 'readonly', '--user', 'unfilled');
-  await expect(admin.write(sql.replace(/;$/, ''))).rejects.toMatchObject({ errno: 1064 });
-  expect(await count("SELECT COUNT(*) AS n FROM mysql.user WHERE User = 'unfilled'")).toBe(0);
-});
-
-it('RB2: names with quotes stay names', async () => {
-  const statements = await printed('--role', 'readonly', '--user', "o'brien", '--host', '10.0.0.%');
-  for (const sql of filledIn(statements)) await admin.write(sql);
-  expect(await count("SELECT COUNT(*) AS n FROM mysql.user WHERE User = 'o\\'brien' AND Host = '10.0.0.%'")).toBe(1);
+  await expect(own.admin.write(sql.replace(/;$/, ''))).rejects.toMatchObject({ errno: 1064 });
+  await create('--role', 'readonly', '--user', "o'brien", '--host', '10.0.0.%');
+  const users = await own.admin.rows("SELECT User, Host FROM mysql.user WHERE User IN ('unfilled', 'o\\'brien')");
+  expect(users).toEqual([{ User: "o'brien", Host: '10.0.0.%' }]);
 });

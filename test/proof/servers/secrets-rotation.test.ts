@@ -1,5 +1,4 @@
 // RB8: a rotation that is killed goes on when it is run again, and at no time is a secret unreadable.
-
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
@@ -23,8 +22,36 @@ import { folder } from '../../unit/core/config/config-folder.ts';
 
 const KILLS = 20;
 const SECRETS = 2000;
-/** Of each rotation that is killed. */
-const STEPS = 30;
+
+/** A new key before the old one in the file; `left`: how many secrets are still of the old one. */
+function rotating(key_file: string, url: string, left: (key: string) => Promise<number>) {
+  const { id, line } = newKey();
+  writeFileSync(key_file, `${line}\n${readFileSync(key_file, 'utf8')}`);
+  const options = {
+    cwd: folder({ 'afd.yaml': JSON.stringify({ secrets: { key_file } }) }),
+    env: { AFD_DATABASE_URL: url },
+  };
+  return {
+    id,
+    left: () => left(id),
+    /** Kills a rotation after so many steps. */
+    async kill(steps: number) {
+      const before = await left(id);
+      const child = spawnCommand(['secrets', 'rotate'], options);
+      const ended = once(child, 'exit');
+      await until(async () => before - (await left(id)) >= steps, undefined, `${steps} steps of a rotation`);
+      child.kill('SIGKILL');
+      expect(await ended).toEqual([null, 'SIGKILL']);
+    },
+    /** To its end, after which nobody needs the old key. */
+    async finish() {
+      const { code, stdout } = await runProcess(['secrets', 'rotate', '--json'], options);
+      expect(code).toBe(0);
+      writeFileSync(key_file, `${line}\n`);
+      return JSON.parse(stdout);
+    },
+  };
+}
 
 it('RB8 a rotation of the key is killed twenty times, resumes, and leaves every secret readable', {
   timeout: MINUTES,
@@ -35,50 +62,27 @@ it('RB8 a rotation of the key is killed twenty times, resumes, and leaves every 
   const [first] = parseKeys(readFileSync(secrets.key_file, 'utf8'));
   for (const [name, value] of values)
     await writeSecret(session, db.names, { name, version: 1, ...seal(first!, { name, version: 1 }, value) }, 'test');
-  await session.write(
-    `INSERT INTO ${db.names.secretGrant} SELECT name, 'sync', '*', UTC_TIMESTAMP(3), 'test' FROM ${db.names.secret}`,
-  );
-  const second = newKey();
-  writeFileSync(secrets.key_file, `${second.line}\n${readFileSync(secrets.key_file, 'utf8')}`);
-  const cwd = folder({ 'afd.yaml': JSON.stringify({ secrets }) });
-  const env = { AFD_DATABASE_URL: db.url };
-
-  const use = { task_type: 'sync', device_id: 'w1' };
+  const { secret, secretGrant } = db.names;
+  await session.write(`INSERT INTO ${secretGrant} SELECT name, 'sync', '*', UTC_TIMESTAMP(3), 'test' FROM ${secret}`);
   const unreadable = async () => {
-    const wanted = [...values.keys()];
-    const found = await findSecrets(session, db.names, Keyring.of(context.resolved), { wanted, use });
+    const wanted = { wanted: [...values.keys()], use: { task_type: 'sync', device_id: 'w1' } };
+    const found = await findSecrets(session, db.names, Keyring.of(context.resolved), wanted);
     return found.filter((one) => !('value' in one) || one.value !== values.get(one.name));
   };
-  const left = async () => {
-    const sql = `SELECT COUNT(*) AS n FROM ${db.names.secret} WHERE key_id <> ?`;
-    return Number((await session.rows(sql, [second.id]))[0]!.n);
-  };
-
-  const seen = new Set<number>();
+  const rotation = rotating(secrets.key_file, db.url, async (key) =>
+    Number((await session.rows(`SELECT COUNT(*) AS n FROM ${secret} WHERE key_id <> ?`, [key]))[0]!.n),
+  );
   for (let kill = 1; kill <= KILLS; kill += 1) {
-    const before = await left();
-    const rotation = spawnCommand(['secrets', 'rotate'], { cwd, env });
-    const ended = once(rotation, 'exit');
-    await until(async () => before - (await left()) >= STEPS, undefined, `${STEPS} steps of rotation ${kill}`);
-    rotation.kill('SIGKILL');
-    expect(await ended).toEqual([null, 'SIGKILL']);
-    seen.add(await left());
+    await rotation.kill(30);
     expect(await unreadable()).toEqual([]);
     // What is set meanwhile, by whoever has which key, is not overwritten.
     const name = `account/${SECRETS - kill}`;
     values.set(name, `canary-set-${kill}`);
     await setSecret(context, { name, value: async () => `canary-set-${kill}`, by: actor() });
   }
-  expect(seen.size).toBe(KILLS);
-
-  const rest = await left();
-  expect(rest).toBeGreaterThan(0);
-  const { code, stdout } = await runProcess(['secrets', 'rotate', '--json'], { cwd, env });
-  expect([code, JSON.parse(stdout)]).toEqual([
-    0,
-    { key_id: second.id, rotated: rest, webhooks: 0, unused_key_ids: [old] },
-  ]);
-  writeFileSync(secrets.key_file, `${second.line}\n`);
+  const rotated = await rotation.left();
+  expect(rotated).toBeGreaterThan(0);
+  expect(await rotation.finish()).toEqual({ key_id: rotation.id, rotated, webhooks: 0, unused_key_ids: [old] });
   expect(await unreadable()).toEqual([]);
   await context.close();
 });
@@ -89,51 +93,38 @@ it('RB8 a rotation is killed among the signing secrets of webhooks, resumes, and
   const { secrets } = keyFile();
   const [context, without] = [testContext(db, { secrets }), testContext(db)];
   const values = new Map<number, string>();
+  const hook = {
+    url: 'https://example.org/',
+    description: null,
+    event_types: ['task.done' as const],
+    task_types: null,
+  };
   for (let n = 0; n < MOST_WEBHOOKS; n += 1) {
-    const all = {
-      url: 'https://example.org/',
-      description: null,
-      event_types: ['task.done' as const],
-      task_types: null,
-    };
     const by = n % 2 === 0 ? context : without;
-    const { webhook, secret } = await addWebhook(by, { ...all, secret: undefined }, actor());
+    const { webhook, secret } = await addWebhook(by, { ...hook, secret: undefined }, actor());
     values.set(webhook.id, secret);
   }
-  const second = newKey();
-  writeFileSync(secrets.key_file, `${second.line}\n${readFileSync(secrets.key_file, 'utf8')}`);
-  const cwd = folder({ 'afd.yaml': JSON.stringify({ secrets }) });
-  const env = { AFD_DATABASE_URL: db.url };
   const unreadable = async () => {
     const keyring = Keyring.of(context.resolved);
-    const opened = await Promise.all(
-      (await signingRows(session, db.names)).map(async (row) => ({
-        row,
-        ...(await openSigning(keyring, row, row.secret)),
-      })),
-    );
-    return opened.filter((one) => !('secret' in one) || one.secret !== values.get(one.row.id));
+    const wrong: number[] = [];
+    for (const row of await signingRows(session, db.names)) {
+      const opened = await openSigning(keyring, row, row.secret);
+      if (!('secret' in opened) || opened.secret !== values.get(row.id)) wrong.push(row.id);
+    }
+    return wrong;
   };
-  const left = async () =>
-    (await signingRows(session, db.names)).filter(({ secret }) => signingKeyId(secret) !== second.id).length;
-
-  let kills = 0;
-  for (; kills < 5; kills += 1) {
-    const before = await left();
-    const rotation = spawnCommand(['secrets', 'rotate'], { cwd, env });
-    const ended = once(rotation, 'exit');
-    await until(async () => before - (await left()) >= 3, undefined, `3 webhooks of rotation ${kills}`);
-    rotation.kill('SIGKILL');
-    await ended;
+  const rotation = rotating(
+    secrets.key_file,
+    db.url,
+    async (key) => (await signingRows(session, db.names)).filter(({ secret }) => signingKeyId(secret) !== key).length,
+  );
+  for (let kills = 0; kills < 5 && (await rotation.left()) >= 20; kills += 1) {
+    await rotation.kill(3);
     expect(await unreadable()).toEqual([]);
-    if ((await left()) < 20) break;
   }
-  expect(kills).toBeGreaterThan(0);
-  const rest = await left();
-  const { code, stdout } = await runProcess(['secrets', 'rotate', '--json'], { cwd, env });
-  expect([code, JSON.parse(stdout)]).toMatchObject([0, { key_id: second.id, rotated: 0, webhooks: rest }]);
-  writeFileSync(secrets.key_file, `${second.line}\n`);
+  const webhooks = await rotation.left();
+  expect(webhooks).toBeLessThan(MOST_WEBHOOKS);
+  expect(await rotation.finish()).toMatchObject({ key_id: rotation.id, rotated: 0, webhooks });
   expect(await unreadable()).toEqual([]);
-  await context.close();
-  await without.close();
+  await Promise.all([context.close(), without.close()]);
 });

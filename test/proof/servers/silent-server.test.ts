@@ -2,93 +2,51 @@
 import { describe, expect, onTestFinished } from 'vitest';
 import { withMigrator } from '../../../src/core/db/migrate/migrator-connection.ts';
 import { runCommand } from '../../helpers/command.ts';
-import type { TestDatabase } from '../../helpers/database.ts';
 import { fakeServer } from '../../helpers/fake-server.ts';
 import { it } from '../../helpers/fixture.ts';
 import { freezable } from '../../helpers/freezable.ts';
 
-let db: TestDatabase;
-it.beforeEach(({ given }) => {
-  db = given.db;
-});
+const MIB = 1024 * 1024;
+const run = async (port: number, args: string[]) => {
+  const env = { AFD_DATABASE_URL: `mysql://afd:pw@127.0.0.1:${port}/afd`, AFD_DATABASE_CALL_TIMEOUT: '1' };
+  const { code, stdout } = await runCommand([...args, '--json'], { cwd: '/', env });
+  return [code, JSON.parse(stdout).error];
+};
 
 describe('finding S12: a migration', () => {
-  it('ends when the server answers nobody any more', async () => {
+  const probing = { everyMs: 50, misses: 1 };
+
+  it('ends when the server answers nobody any more, and goes on while it answers others', async ({ db }) => {
     const { address, freeze } = await freezable(db.address);
-    const stuck = withMigrator(
-      address,
-      db.names,
-      () => [],
-      ({ ask }) => {
-        freeze();
-        return ask('SELECT 1 AS one');
-      },
-      { everyMs: 50, misses: 1 },
-    );
-    await expect(stuck).rejects.toMatchObject({
-      code: 'E_DATABASE',
-      driverCode: 'AFD_DEADLINE',
+    const asks = (sql: string, before = () => {}) =>
+      withMigrator(
+        address,
+        db.names,
+        () => [],
+        ({ ask }) => {
+          before();
+          return ask(sql);
+        },
+        probing,
+      );
+    expect(await asks('SELECT SLEEP(1) AS slept')).toEqual([{ slept: 0 }]);
+    await expect(asks('SELECT 1 AS one', freeze)).rejects.toMatchObject({
+      ...{ code: 'E_DATABASE', driverCode: 'AFD_DEADLINE' },
       message: expect.stringMatching(/^The database at 127\.0\.0\.1:\d+\/\w+ has not answered for/),
     });
   });
 
-  it('goes on for as long as a statement takes while the server answers others', async () => {
-    const { address } = await freezable(db.address);
-    const answer = withMigrator(
-      address,
-      db.names,
-      () => [],
-      ({ ask }) => ask('SELECT SLEEP(1) AS slept'),
-      {
-        everyMs: 20,
-        misses: 1,
-      },
-    );
-    expect(await answer).toEqual([{ slept: 0 }]);
-  });
-
-  it('ends when the server logs it in and then never answers', async () => {
+  it('ends when the server logs it in and then never answers; no server may read a file of the client', async () => {
     const mute = await fakeServer({ onQuery() {} });
     onTestFinished(() => mute.close());
-    const address = { host: '127.0.0.1', port: mute.port, user: 'afd', password: 'pw', database: 'afd' };
-    await expect(
-      withMigrator(
-        address,
-        db.names,
-        () => [],
-        async () => {},
-        { everyMs: 50, misses: 1 },
-      ),
-    ).rejects.toMatchObject({ code: 'E_DATABASE', driverCode: 'AFD_DEADLINE' });
-    const run = await runCommand(['migrate', 'up', '--json'], {
-      cwd: '/',
-      env: { AFD_DATABASE_URL: `mysql://afd:pw@127.0.0.1:${mute.port}/afd`, AFD_DATABASE_CALL_TIMEOUT: '1' },
-    });
-    expect([run.code, JSON.parse(run.stdout).error.code]).toEqual([69, 'E_DATABASE']);
-  }, 90_000);
-
-  it('lets no server read a file of the client', async () => {
+    expect(await run(mute.port, ['migrate', 'up'])).toMatchObject([69, { code: 'E_DATABASE' }]);
     const CLIENT_LOCAL_FILES = 0x80;
-    const server = await fakeServer();
-    onTestFinished(() => server.close());
-    const address = { host: '127.0.0.1', port: server.port, user: 'afd', password: 'pw', database: 'afd' };
-    await expect(
-      withMigrator(
-        address,
-        db.names,
-        () => [],
-        async () => {},
-      ),
-    ).rejects.toMatchObject({
-      code: 'E_FORBIDDEN',
-    });
-    expect(server.logins.map(({ payload }) => payload.readUInt32LE(0) & CLIENT_LOCAL_FILES)).toEqual([0]);
+    const flags = mute.logins.map(({ payload }) => payload.readUInt32LE(0) & CLIENT_LOCAL_FILES);
+    expect([flags.length > 0, flags.filter((one) => one !== 0)]).toEqual([true, []]);
   });
 });
 
 describe('finding S12: an answer without end', () => {
-  const MIB = 1024 * 1024;
-
   it('of a server that has not said who it is is cut after a megabyte', async () => {
     let sent = 0;
     const flood = await fakeServer({
@@ -108,24 +66,16 @@ describe('finding S12: an answer without end', () => {
       },
     });
     onTestFinished(() => flood.close());
-    const run = await runCommand(['status', '--json'], {
-      cwd: '/',
-      env: { AFD_DATABASE_URL: `mysql://afd:pw@127.0.0.1:${flood.port}/afd` },
-    });
-    const { error } = JSON.parse(run.stdout);
-    expect([run.code, error.code, error.data.driver_code]).toEqual([69, 'E_DATABASE', 'AFD_ANSWER_TOO_LONG']);
+    const data = { driver_code: 'AFD_ANSWER_TOO_LONG' };
+    expect(await run(flood.port, ['status'])).toMatchObject([69, { code: 'E_DATABASE', data }]);
     // With what the kernel holds of it on both sides.
     expect(sent).toBeLessThan(16 * MIB);
   });
 
-  it('of one that is open is cut at 64 MiB, or a little over its packets, and the session opens another connection', async () => {
-    let lost = 0;
-    const session = await db.session({
-      deadlineMs: 20_000,
-      onLost: () => {
-        lost += 1;
-      },
-    });
+  it('of one that is open is cut at 64 MiB, or a little over its packets, and the session opens another connection', async ({
+    db,
+  }) => {
+    const session = await db.session({ deadlineMs: 20_000 });
     const before = session.facts.connectionId;
     const most = Math.min(256, Math.max(64, Math.ceil(session.facts.maxAllowedPacket / MIB) + 1));
     // Half a megabyte in each.
@@ -133,12 +83,8 @@ describe('finding S12: an answer without end', () => {
       `SELECT REPEAT('a', 524288) AS text FROM information_schema.COLLATIONS a, information_schema.COLLATIONS b LIMIT ${2 * mebibytes}`;
     // Each answer is counted by itself.
     for (const n of [0.6, 0.7]) expect(await session.rows(rows(Math.floor(n * most)))).not.toHaveLength(0);
-    await expect(session.rows(rows(most + 36))).rejects.toMatchObject({
-      code: 'E_DATABASE',
-      retry: 'connection',
-      driverCode: 'AFD_ANSWER_TOO_LONG',
-    });
-    expect([session.alive, lost]).toEqual([false, 1]);
+    const cut = { code: 'E_DATABASE', retry: 'connection', driverCode: 'AFD_ANSWER_TOO_LONG' };
+    await expect(session.rows(rows(most + 36))).rejects.toMatchObject(cut);
     await session.ready();
     expect(session.facts.connectionId).not.toBe(before);
   });

@@ -6,29 +6,28 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { loadConfig } from '../../../src/core/config/load-config.ts';
 import { Session } from '../../../src/core/db/session.ts';
+import { type AdminServer, adminServer } from '../../helpers/admin-server.ts';
 import { type Authority, authority, certificateFor } from '../../helpers/certificate.ts';
-import { addressOf } from '../../helpers/database.ts';
-import { ownDirectory, type PrivateServer, privateServer } from '../../helpers/server.ts';
+import { runCommand } from '../../helpers/command.ts';
+import { ownDirectory } from '../../helpers/server.ts';
 
-const ADMIN = ['localhost', '127.0.0.1'].map((at) => `GRANT ALL PRIVILEGES ON *.* TO 'afd'@'${at}' WITH GRANT OPTION;`);
 const SESSION = { timeZone: '+00:00', idleTimeoutS: 600, deadlineMs: 10_000, multiStatements: false };
 const PASSWORD = 'correct-horse-battery';
 
-let server: PrivateServer;
-let admin: Session;
+let own: AdminServer;
 let dir: string;
 let ca: Authority;
+let port: number;
 
 /** The certificate that the server shows from now on. */
 async function show({ key, cert }: { key: string; cert: string }): Promise<void> {
   await writeFile(join(dir, 'key.pem'), key, { mode: 0o600 });
   await writeFile(join(dir, 'cert.pem'), cert);
-  await admin?.write(server.kind === 'mysql' ? 'ALTER INSTANCE RELOAD TLS' : 'FLUSH SSL');
+  await own?.admin.write(own.server.kind === 'mysql' ? 'ALTER INSTANCE RELOAD TLS' : 'FLUSH SSL');
 }
 
 /** Connects as a configuration says; the cipher, or the error. */
 async function open(database: Record<string, unknown>) {
-  const { port } = addressOf(server.url.replace(/\?.*/, ''));
   const given = { host: 'localhost', port, user: 'tls', password: PASSWORD, name: 'afd', ...database };
   await writeFile(join(dir, 'afd.yaml'), JSON.stringify({ database: given }), { mode: 0o600 });
   const { database: address } = await loadConfig({ file: join(dir, 'afd.yaml'), env: {}, cwd: dir });
@@ -44,19 +43,18 @@ async function open(database: Record<string, unknown>) {
     await session.close();
   }
 }
+const refused = (text: string) => ({ code: 'E_DATABASE', message: expect.stringContaining(text) });
 
 /** Stands between: keeps what the client sends, and may change the greeting of the server. */
 async function between(change: (greeting: Buffer) => Buffer = (same) => same) {
-  const { port } = addressOf(server.url.replace(/\?.*/, ''));
   const sent: Buffer[] = [];
   const sockets: Socket[] = [];
   const proxy = createServer((client) => {
-    const upstream = connect(port!, '127.0.0.1');
+    const upstream = connect(port, '127.0.0.1');
     sockets.push(client, upstream);
-    let first = true;
-    upstream.on('data', (chunk) => {
-      client.write(first ? change(chunk) : chunk);
-      first = false;
+    upstream.once('data', (chunk) => {
+      client.write(change(chunk));
+      upstream.pipe(client);
     });
     client.on('data', (chunk) => {
       sent.push(chunk);
@@ -86,77 +84,50 @@ beforeAll(async () => {
   ca = authority();
   await writeFile(join(dir, 'ca.pem'), ca.cert);
   await show(ca.sign('DNS:localhost'));
-  server = await privateServer({
-    setup: ADMIN,
-    argv: ['ca', 'cert', 'key'].map((name) => `--ssl-${name}=${join(dir, `${name}.pem`)}`),
-  });
-  admin = new Session({ ...SESSION, address: addressOf(server.url) });
-  await admin.ready();
-  await admin.write(`CREATE USER 'tls'@'%' IDENTIFIED BY '${PASSWORD}'`);
-  await admin.write("GRANT SELECT ON afd.* TO 'tls'@'%'");
+  own = await adminServer(['ca', 'cert', 'key'].map((name) => `--ssl-${name}=${join(dir, `${name}.pem`)}`));
+  port = Number(new URL(own.server.url).port);
+  for (const [user, more] of [
+    ['tls', ''],
+    ['x509', 'REQUIRE X509'],
+  ]) {
+    await own.admin.write(`CREATE USER '${user}'@'%' IDENTIFIED BY '${PASSWORD}' ${more}`);
+    await own.admin.write(`GRANT ALL ON afd.* TO '${user}'@'%'`);
+  }
 }, 120_000);
 afterAll(async () => {
-  await admin?.close();
-  await server?.stop();
+  await own?.stop();
   await rm(dir, { recursive: true, force: true });
 });
 
 const FULL = { tls: 'verify-full', tls_ca: 'ca.pem' };
+const EITHER = [FULL, { ...FULL, tls: 'verify-ca' }];
 
 describe.sequential('RB4: TLS to the database', () => {
-  it('connects by verify-full, also where only tls_ca is set, and by verify-ca', async () => {
-    for (const given of [FULL, { tls_ca: 'ca.pem' }, { tls: 'verify-ca', tls_ca: 'ca.pem', host: '127.0.0.1' }]) {
+  it('connects by verify-full, also where only tls_ca is set, and by verify-ca; in clear on this machine alone', async () => {
+    for (const given of [FULL, { tls_ca: 'ca.pem' }, { tls: 'verify-ca', tls_ca: 'ca.pem', host: '127.0.0.1' }])
       expect((await open(given)).cipher).toMatch(/^\w/);
-    }
+    for (const given of [{}, { tls: 'disable' }])
+      expect(await open(given)).toEqual({ cipher: '', code: '', message: '' });
   });
 
-  it('is in clear on this machine without a word, and by the word disable', async () => {
-    expect(await open({})).toEqual({ cipher: '', code: '', message: '' });
-    expect(await open({ tls: 'disable' })).toEqual({ cipher: '', code: '', message: '' });
-  });
-
-  it('refuses a certificate for another name, and says what to set', async () => {
-    const { code, message } = await open({ ...FULL, host: '127.0.0.1' });
-    expect([code, message]).toEqual(['E_DATABASE', expect.stringContaining('its certificate is for another name')]);
-    expect(message).toContain('database.tls: verify-ca');
-  });
-
-  it('refuses an authority that it does not know', async () => {
-    const { code, message } = await open({ tls: 'verify-full' });
-    expect([code, message]).toEqual(['E_DATABASE', expect.stringContaining('not signed by an authority')]);
-    expect(message).toContain('Set database.tls_ca: FILE');
-  });
-
-  it('refuses a certificate that signs itself, by either mode', async () => {
+  it('refuses a certificate for another name, of an authority that it does not know, or expired, and says what to set', async () => {
+    expect(await open({ ...FULL, host: '127.0.0.1' })).toMatchObject(refused('its certificate is for another name'));
+    expect(await open({ ...FULL, host: '127.0.0.1' })).toMatchObject(refused('database.tls: verify-ca'));
+    expect(await open({ tls: 'verify-full' })).toMatchObject(refused('Set database.tls_ca: FILE'));
     await show(certificateFor('DNS:localhost'));
-    for (const given of [FULL, { ...FULL, tls: 'verify-ca' }]) {
-      const { code, message } = await open(given);
-      expect([code, message]).toEqual(['E_DATABASE', expect.stringContaining('not signed by an authority')]);
-    }
-  });
-
-  it('refuses an expired certificate, by either mode', async () => {
-    if (server.kind === 'mysql') {
-      // A running MySQL does not take one; test/unit/core/db/tls-identity.test.ts has a server with one.
-      await expect(show(ca.sign('DNS:localhost', -1))).rejects.toMatchObject({ errno: 3888 });
-      await show(ca.sign('DNS:localhost'));
-      return;
-    }
-    await show(ca.sign('DNS:localhost', -1));
-    for (const given of [FULL, { ...FULL, tls: 'verify-ca' }]) {
-      const { code, message } = await open(given);
-      expect([code, message]).toEqual(['E_DATABASE', expect.stringContaining('its certificate has expired')]);
+    for (const given of EITHER) expect(await open(given)).toMatchObject(refused('not signed by an authority'));
+    // A running MySQL does not take one that has expired; test/unit/core/db/tls-identity.test.ts has a server with one.
+    if (own.server.kind === 'mariadb') {
+      await show(ca.sign('DNS:localhost', -1));
+      for (const given of EITHER) expect(await open(given)).toMatchObject(refused('its certificate has expired'));
     }
     await show(ca.sign('DNS:localhost'));
-    expect((await open(FULL)).cipher).toMatch(/^\w/);
   });
 
   it('sends nothing to a server that offers no TLS, or whose offer somebody in between took out', async () => {
     const middle = await between(withoutTls);
-    for (const given of [FULL, { ...FULL, tls: 'verify-ca' }]) {
-      const { code, message } = await open({ ...given, port: middle.port });
-      expect([code, message]).toEqual(['E_DATABASE', expect.stringContaining('the server offers no TLS')]);
-    }
+    for (const given of EITHER)
+      expect(await open({ ...given, port: middle.port })).toMatchObject(refused('the server offers no TLS'));
     expect(middle.text()).toBe('');
     // By the explicit word alone.
     expect((await open({ tls: 'disable', port: middle.port })).code).toBe('');
@@ -165,15 +136,13 @@ describe.sequential('RB4: TLS to the database', () => {
   it('never shows the password to somebody in between', async () => {
     for (const given of [FULL, { tls: 'disable' }]) {
       const middle = await between();
-      if (server.kind === 'mysql') await admin.write('FLUSH PRIVILEGES');
+      if (own.server.kind === 'mysql') await own.admin.write('FLUSH PRIVILEGES');
       expect((await open({ ...given, port: middle.port })).code).toBe('');
       expect(middle.text()).not.toContain(PASSWORD);
     }
   });
 
   it('shows the certificate of the client to an account that requires one', async () => {
-    await admin.write(`CREATE USER 'x509'@'%' IDENTIFIED BY '${PASSWORD}' REQUIRE X509`);
-    await admin.write("GRANT SELECT ON afd.* TO 'x509'@'%'");
     const client = ca.sign('DNS:client');
     await writeFile(join(dir, 'client.pem'), client.cert);
     await writeFile(join(dir, 'client-key.pem'), client.key, { mode: 0o600 });
@@ -181,24 +150,28 @@ describe.sequential('RB4: TLS to the database', () => {
     expect((await open({ ...FULL, user: 'x509' })).code).toBe('E_FORBIDDEN');
     expect((await open({ ...FULL, ...shown, user: 'x509' })).cipher).toMatch(/^\w/);
   });
+});
 
-  it('by caching_sha2_password takes no key from a server of another machine, but one that is named', async ({
-    skip,
-  }) => {
-    skip(server.kind !== 'mysql', 'MariaDB has no caching_sha2_password');
-    const { port } = addressOf(server.url.replace(/\?.*/, ''));
-    const attempt = async (publicKey: string | null) => {
-      // The server forgets that it has seen the password.
-      await admin.write('FLUSH PRIVILEGES');
-      const address = { host: '127.0.0.1', port: port!, user: 'tls', password: PASSWORD, database: 'afd', publicKey };
-      const session = new Session({ ...SESSION, address });
-      return session.ready().then(
-        () => session.close().then(() => 'in'),
-        (error: { code: string }) => error.code,
-      );
+describe.sequential('finding S3: a server that is named by its address', () => {
+  const afd = async (at: string, words: string, tls = 'verify-full') => {
+    await writeFile(join(dir, 'afd.yaml'), 'handlers: { a: { exec: ["true"] } }\n', { mode: 0o600 });
+    const env = {
+      AFD_DATABASE_URL: `mysql://tls:${PASSWORD}@${at}:${port}/afd?tls=${tls}`,
+      AFD_DATABASE_TLS_CA: join(dir, 'ca.pem'),
     };
-    expect(await attempt(null)).toBe('E_CONFIG');
-    const [row] = await admin.rows<{ Value: string }>("SHOW STATUS LIKE 'Caching_sha2_password_rsa_public_key'");
-    expect(await attempt(row!.Value)).toBe('in');
+    const { code, stdout } = await runCommand([...words.split(' '), '--json'], { cwd: dir, env });
+    return { code, json: stdout === '' ? {} : JSON.parse(stdout) };
+  };
+
+  it('serves a fleet by verify-full, and not under a name that its certificate does not have', async () => {
+    await show(ca.sign('IP:127.0.0.1'));
+    for (const words of ['migrate up', 'tasks add --type a'])
+      expect([words, (await afd('127.0.0.1', words)).code]).toEqual([words, 0]);
+    expect(await afd('127.0.0.1', 'worker --once')).toMatchObject({ code: 0, json: { finished: { done: 1 } } });
+    for (const words of ['status', 'migrate up', 'worker --once --wait-database 0s']) {
+      const { code, json } = await afd('localhost', words);
+      expect([words, code, json.error.message]).toEqual([words, 69, expect.stringContaining('is for another name')]);
+    }
+    expect((await afd('localhost', 'status', 'verify-ca')).code).not.toBe(69);
   });
 });
