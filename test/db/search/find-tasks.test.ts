@@ -213,7 +213,8 @@ it('ids that are missing cost nothing, however many, and none at all is over at 
   for (const search of [{}, { status: ['done' as const] }, { device_id: 'w1' }, { batch_id: 5 }, { dedupe_key: 'k' }])
     expect(await page(search)).toEqual({ ids: [], ...found(0) });
   for (const id of ids) await addTask({ id, username: 'a' });
-  expect(await page({ username: 'a' })).toEqual({ ids, ...found(4) });
+  // Page by page: a search that takes long is cut.
+  expect(await all({ username: 'a' })).toEqual(ids);
 });
 
 it('each way of reading finds the same tasks in the same order, page by page', async () => {
